@@ -1,0 +1,28 @@
+//! The records of a run and their renderers.
+//!
+//! A [`Report`] is the one truth about a run: every format is drawn from it and nothing else, so that no two formats can
+//! disagree. This crate knows nothing of Kubernetes.
+
+mod case;
+mod exit;
+mod file;
+mod json;
+mod junit;
+mod record;
+mod style;
+mod summary;
+mod text;
+
+#[cfg(test)]
+mod samples;
+
+pub use case::case_line;
+pub use exit::{ERRORED, FAILED, INTERRUPTED, PASSED, exit_code};
+pub use file::{JUNIT_XML, Keeper, REPORT_JSON, WriteError, write_all};
+pub use json::{ReadError, from_json, json_schema, to_json};
+pub use junit::{JunitError, to_junit};
+pub use record::{
+    CaseRecord, Cluster, ImageSeen, Place, Report, RunInfo, SCHEMA_VERSION, StepRecord, SuiteInfo, Summary, Verdict,
+};
+pub use style::Style;
+pub use summary::to_terminal;

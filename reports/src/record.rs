@@ -1,0 +1,223 @@
+//! What a run leaves: one [`Report`] with a [`CaseRecord`] for each planned case, in plan order.
+
+use std::fmt;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The version of `report.json`'s shape. A reader accepts any report whose major number it knows; fields are only added
+/// within one, so that no type here denies fields it does not know.
+pub const SCHEMA_VERSION: &str = "1.0";
+
+/// One whole run, finished or not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// See [`SCHEMA_VERSION`].
+    pub schema_version: String,
+    pub run: RunInfo,
+    pub suite: SuiteInfo,
+    /// `None` before the cluster has answered.
+    pub cluster: Option<Cluster>,
+    /// Derived from `cases` by [`Report::refresh`]; never set by hand.
+    pub summary: Summary,
+    /// In plan order.
+    pub cases: Vec<CaseRecord>,
+    /// What went wrong outside any case (the cluster could not be reached, teardown left something), each a sentence.
+    pub problems: Vec<String>,
+}
+
+/// When and by what the run was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RunInfo {
+    /// Unique to the run; also part of the names of what it makes on the cluster.
+    pub id: String,
+    /// The version of Meshproof.
+    pub meshproof_version: String,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    /// RFC 3339, UTC; absent while the run is going on, and for good if it was killed.
+    pub finished_at: Option<String>,
+    pub duration_ms: u64,
+    /// Whether a signal ended the run before all cases had their verdict.
+    pub interrupted: bool,
+}
+
+/// What was proved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SuiteInfo {
+    pub name: String,
+    pub title: Option<String>,
+    /// `sha256:` and 64 hexadecimal digits, over the names and bytes of all files of the suite.
+    pub digest: String,
+    /// The variables of the run as they were filled, secrets left out.
+    pub variables: IndexMap<String, serde_json::Value>,
+}
+
+/// Where it was proved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Cluster {
+    /// The provider: `kubeconfig`.
+    pub provider: String,
+    /// The context of the kubeconfig, or `in-cluster`.
+    pub context: String,
+    pub server: String,
+    /// As `/version` says it: `v1.28.15`.
+    pub kubernetes_version: String,
+    /// Whether the cluster was a simulation; every rendering says so.
+    pub simulated: bool,
+    /// Versions of what was found on the cluster, by name.
+    pub versions: IndexMap<String, String>,
+    /// Images of the containers that ran in the namespaces that the run watched, sorted by image.
+    pub images: Vec<ImageSeen>,
+}
+
+/// One image as a container's status reports it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageSeen {
+    pub image: String,
+    /// `sha256:…`, or what the container runtime gives in its place.
+    pub digest: String,
+}
+
+/// The number of cases with each verdict.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    pub passed: usize,
+    pub failed: usize,
+    pub errored: usize,
+    pub blocked: usize,
+    pub skipped: usize,
+    pub known_fail: usize,
+    /// Planned cases that have no verdict yet.
+    pub pending: usize,
+}
+
+/// What became of a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Verdict {
+    /// The product is as expected.
+    Passed,
+    /// The product is not as expected.
+    Failed,
+    /// The check could not be made.
+    Errored,
+    /// A case that this one needs did not pass.
+    Blocked,
+    /// Does not apply here.
+    Skipped,
+    /// Failed as the suite says that it does for now.
+    KnownFail,
+}
+
+/// One case of the plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CaseRecord {
+    /// `scenario/case`, behind `cell:` where the matrix has more than one cell. Unique in the run.
+    pub id: String,
+    pub scenario: String,
+    /// As the suite's author wrote it.
+    pub title: String,
+    /// The heading of the guide that the case proves.
+    pub guide: Option<String>,
+    pub tags: Vec<String>,
+    /// `None` while the case has not ended.
+    pub verdict: Option<Verdict>,
+    /// Why, in one sentence; absent only for `passed`.
+    pub reason: Option<String>,
+    /// RFC 3339, UTC.
+    pub started_at: Option<String>,
+    pub duration_ms: u64,
+    /// Of the expectation that decided the verdict.
+    pub expected: Option<String>,
+    pub seen: Option<String>,
+    /// How often what is expected was looked at: once for each change that could matter, or for each request made.
+    pub attempts: u64,
+    pub place: Place,
+    /// Commands by which a person sees the same, ready to paste.
+    pub look: Vec<String>,
+    /// Each action and expectation, in order.
+    pub steps: Vec<StepRecord>,
+}
+
+/// One action or expectation of a case.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StepRecord {
+    /// What it did or waited for, in a phrase.
+    pub title: String,
+    pub place: Place,
+    /// As for a case; absent if it was not reached.
+    pub verdict: Option<Verdict>,
+    pub reason: Option<String>,
+    pub duration_ms: u64,
+    pub attempts: u64,
+    /// The end of what a program wrote, bounded.
+    pub output: Option<String>,
+}
+
+/// A place in a file of the suite; line and column count from 1, the column in characters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Place {
+    pub file: String,
+    pub line: usize,
+    pub column: usize,
+}
+
+impl fmt::Display for Place {
+    /// `file:line:column`, as terminals and editors make a link of it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+impl Report {
+    /// Counts the verdicts anew. Call it after any change to `cases`.
+    pub fn refresh(&mut self) {
+        self.summary = Summary::of(&self.cases);
+    }
+}
+
+impl Summary {
+    /// Counts the verdicts of `cases`.
+    #[must_use]
+    pub fn of(cases: &[CaseRecord]) -> Self {
+        let mut summary = Self::default();
+        for case in cases {
+            *match case.verdict {
+                Some(Verdict::Passed) => &mut summary.passed,
+                Some(Verdict::Failed) => &mut summary.failed,
+                Some(Verdict::Errored) => &mut summary.errored,
+                Some(Verdict::Blocked) => &mut summary.blocked,
+                Some(Verdict::Skipped) => &mut summary.skipped,
+                Some(Verdict::KnownFail) => &mut summary.known_fail,
+                None => &mut summary.pending,
+            } += 1;
+        }
+        summary
+    }
+}
+
+impl Verdict {
+    /// As a person reads it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Errored => "errored",
+            Self::Blocked => "blocked",
+            Self::Skipped => "skipped",
+            Self::KnownFail => "known-fail",
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Reports for the tests of every renderer.
+
+use indexmap::IndexMap;
+use serde_json::json;
+
+use crate::record::{
+    CaseRecord, Cluster, ImageSeen, Place, Report, RunInfo, SCHEMA_VERSION, StepRecord, SuiteInfo, Summary,
+    Verdict::{self, Blocked, Errored, Failed, KnownFail, Passed, Skipped},
+};
+
+/// A finished run of `cases` on a real cluster.
+fn report(cases: Vec<CaseRecord>) -> Report {
+    Report {
+        schema_version: SCHEMA_VERSION.to_owned(),
+        run: RunInfo {
+            id: "mp-7f3a".to_owned(),
+            meshproof_version: "0.1.0".to_owned(),
+            started_at: "2026-11-23T09:00:00Z".to_owned(),
+            finished_at: Some("2026-11-23T09:12:03.5Z".to_owned()),
+            duration_ms: 723_500,
+            interrupted: false,
+        },
+        suite: SuiteInfo {
+            name: "nks-istio".to_owned(),
+            title: Some("NKS Istio guide".to_owned()),
+            digest: format!("sha256:{}", "0123456789abcdef".repeat(4)),
+            variables: IndexMap::from([
+                ("istioVersion".to_owned(), json!("1.22.3")),
+                ("regions".to_owned(), json!(["kr1", "jp1"])),
+            ]),
+        },
+        cluster: Some(Cluster {
+            provider: "kubeconfig".to_owned(),
+            context: "nks-prod".to_owned(),
+            server: "https://10.0.0.1:6443".to_owned(),
+            kubernetes_version: "v1.28.15".to_owned(),
+            simulated: false,
+            versions: IndexMap::from([("istio".to_owned(), "1.22.3".to_owned())]),
+            images: vec![ImageSeen {
+                image: "registry.example/istio/pilot:1.22.3".to_owned(),
+                digest: format!("sha256:{}", "ab".repeat(32)),
+            }],
+        }),
+        summary: Summary::of(&cases),
+        cases,
+        problems: Vec::new(),
+    }
+}
+
+/// A case with nothing in it but what its verdict wants.
+pub(crate) fn case(id: &str, verdict: Option<Verdict>) -> CaseRecord {
+    let (scenario, title) = id.split_once('/').expect("an id is scenario/case");
+    CaseRecord {
+        id: id.to_owned(),
+        scenario: scenario.to_owned(),
+        title: title.replace('-', " "),
+        guide: None,
+        tags: Vec::new(),
+        verdict,
+        reason: verdict.filter(|verdict| *verdict != Passed).map(|verdict| format!("made to be {}", verdict.word())),
+        started_at: verdict.map(|_| "2026-11-23T09:00:01.25Z".to_owned()),
+        duration_ms: verdict.map_or(0, |_| 1_250),
+        expected: None,
+        seen: None,
+        attempts: verdict.map_or(0, |_| 1),
+        place: place(12),
+        look: Vec::new(),
+        steps: Vec::new(),
+    }
+}
+
+fn place(line: usize) -> Place {
+    Place { file: "scenarios/nks-istio/bookinfo.yaml".to_owned(), line, column: 9 }
+}
+
+fn step(title: &str, verdict: Option<Verdict>, output: Option<&str>) -> StepRecord {
+    StepRecord {
+        title: title.to_owned(),
+        place: place(14),
+        verdict,
+        reason: None,
+        duration_ms: verdict.map_or(0, |_| 400),
+        attempts: verdict.map_or(0, |_| 1),
+        output: output.map(str::to_owned),
+    }
+}
+
+fn because(id: &str, verdict: Verdict, reason: &str) -> CaseRecord {
+    CaseRecord { reason: Some(reason.to_owned()), ..case(id, Some(verdict)) }
+}
+
+pub(crate) fn all_green() -> Report {
+    let mut report = report(vec![
+        case("install/istio-installed", Some(Passed)),
+        case("bookinfo/six-pods-are-2-2", Some(Passed)),
+        because("bookinfo/ingress", Skipped, "the cluster has no load balancer"),
+    ]);
+    report.cluster.as_mut().expect("it has one").simulated = true;
+    report
+}
+
+/// Every verdict, scenarios interleaved, and a problem outside the cases.
+pub(crate) fn mixed() -> Report {
+    let failed = CaseRecord {
+        title: "Six pods are 2/2".to_owned(),
+        guide: Some("アプリケーション配布".to_owned()),
+        tags: vec!["smoke".to_owned(), "network".to_owned()],
+        duration_ms: 300_012,
+        expected: Some(
+            "6 pods matching app in (details,ratings,reviews,productpage), each Running, 2/2, no restarts".to_owned(),
+        ),
+        seen: Some(
+            "5 pods Running 2/2\nreviews-v3-7d8f: ImagePullBackOff, 1/2\n  container istio-proxy: manifest unknown"
+                .to_owned(),
+        ),
+        attempts: 14,
+        look: vec![
+            "kubectl --context nks-prod -n mp-7f3a get pods -l 'app in (details,ratings,reviews,productpage)' -o wide"
+                .to_owned(),
+            "kubectl --context nks-prod -n mp-7f3a describe pod reviews-v3-7d8f".to_owned(),
+        ],
+        steps: vec![
+            step(
+                "apply bookinfo.yaml",
+                Some(Passed),
+                Some("service/details\tcreated\r\ndeployment/details\tcreated\n"),
+            ),
+            step("6 pods are 2/2", Some(Failed), None),
+            step("exec curl in ratings", None, None),
+        ],
+        ..because(
+            "bookinfo/six-pods-are-2-2",
+            Failed,
+            "pod reviews-v3-7d8f can never become ready: the image registry.example/istio/proxyv2:1.22.3 \
+             is not in the registry (manifest unknown)",
+        )
+    };
+    let errored = CaseRecord {
+        look: vec!["curl -sS http://10.0.0.5/productpage".to_owned()],
+        ..because("ingress/answers", Errored, "no answer could be asked for: the connection to 10.0.0.5:80 was refused")
+    };
+    let mut report = report(vec![
+        case("install/istio-installed", Some(Passed)),
+        failed,
+        errored,
+        because("bookinfo/title", Blocked, "bookinfo/six-pods-are-2-2"),
+        because("traffic/shift", Blocked, "bookinfo/six-pods-are-2-2"),
+        because("traffic/mirror", Blocked, "bookinfo/six-pods-are-2-2"),
+        because("ingress/load-balancer", Skipped, "the cluster has no load balancer"),
+        because("ingress/tls", Skipped, "the cluster has no load balancer"),
+        because("install/ambient", Skipped, "applies to Istio 1.24 and later, this is 1.22.3"),
+        because("install/uninstall", KnownFail, "https://github.com/istio/istio/issues/1 until 2027-01-31"),
+        case("install/again", Some(Passed)),
+    ]);
+    report.problems.push(
+        "the namespace mp-7f3a is still terminating after 5m: pod reviews-v3-7d8f has the finalizer example.com/x"
+            .to_owned(),
+    );
+    report
+}
+
+pub(crate) fn interrupted() -> Report {
+    let mut report = report(vec![
+        case("install/istio-installed", Some(Passed)),
+        case("bookinfo/six-pods-are-2-2", None),
+        case("bookinfo/title", None),
+    ]);
+    report.run.interrupted = true;
+    report
+}
+
+/// Ended before a cluster or a case was there.
+pub(crate) fn empty() -> Report {
+    let mut report = report(Vec::new());
+    report.cluster = None;
+    report.run.finished_at = None;
+    report.run.duration_ms = 0;
+    report
+}
+
+/// Quotes, markup, Japanese, Korean, escapes, control characters, and lines too long for any terminal.
+pub(crate) fn hostile() -> Report {
+    let japanese = CaseRecord {
+        title: "ブックインフォの「製品ページ」が <title> & \"Simple Bookstore App\" を返す".to_owned(),
+        guide: Some("アプリケーション配布 ]]> & '確認'".to_owned()),
+        reason: Some(
+            "製品ページのタイトルが期待と異なります。サイドカーが注入されていないため、ゲートウェイは503を返しました。\
+             設定を確認してください。"
+                .to_owned(),
+        ),
+        expected: Some("제품 페이지가 200 상태 코드로 응답하고 제목은 Simple Bookstore App 이어야 하며 사이드카가 주입되어 있어야 합니다".to_owned()),
+        seen: Some(format!(
+            "\u{1b}[31m503\u{1b}[0m\tService Unavailable\u{0}\r\n\u{1b}]0;pwned\u{7}\u{202e}txt\u{8}\u{ffff} {}",
+            "x".repeat(200)
+        )),
+        look: vec!["kubectl get pods\u{1b}[2K -o jsonpath='{.items[*].metadata.name}' # 全部".to_owned()],
+        steps: vec![step(
+            "curl \"製品\" <page>",
+            Some(Failed),
+            Some("\u{1b}[2J\u{1b}[1;1H<html>]]></html>\u{c}\u{1b}]8;;http://evil\nnext line\u{9b}31m"),
+        )],
+        ..case("製品/ページ-「応答」", Some(Failed))
+    };
+    let mut report = report(vec![
+        japanese,
+        because("製品/'quoted'\u{1b}[2J", Errored, "a \"quoted\" <reason> & more\nover two lines\u{7}"),
+        because("한국어/준비됨", Blocked, "製品/ページ-「応答」\u{1b}[0m"),
+        because("한국어/건너뜀", Skipped, "이 클러스터에는 로드 밸런서가 없습니다"),
+    ]);
+    report.suite.variables.insert("이름 \"<&>\"".to_owned(), json!("값\u{1b}[31m\u{0}"));
+    report.problems.push(
+        "名前空間 mp-7f3a を\u{1b}[31m削除できませんでした\u{1b}[0m: finalizer が残っており、\
+         ほかのコントローラーの応答を待っています"
+            .to_owned(),
+    );
+    report
+}
+
+/// A report of one scenario that has a case for each of `verdicts`.
+pub(crate) fn of_verdicts(verdicts: &[Option<Verdict>]) -> Report {
+    let cases = verdicts.iter().enumerate().map(|(n, verdict)| case(&format!("any/case-{n}"), *verdict));
+    report(cases.collect())
+}
+
+/// Every set of outcomes, with and without a problem and an interruption. How a run is judged depends on which outcomes
+/// there are, never on how many or in what order; each outcome still has a number of its own, so that no two counts can
+/// be mistaken for one another.
+pub(crate) fn every_combination() -> impl Iterator<Item = Report> {
+    let outcomes = [Some(Passed), Some(Failed), Some(Errored), Some(Blocked), Some(Skipped), Some(KnownFail), None];
+    (0..1_u32 << 9).map(move |bits| {
+        let has = |bit: usize| bits & (1 << bit) != 0;
+        let chosen = outcomes.iter().enumerate().filter(|(n, _)| has(*n));
+        let verdicts: Vec<_> = chosen.flat_map(|(n, outcome)| std::iter::repeat_n(*outcome, n + 1)).collect();
+        let mut report = of_verdicts(&verdicts);
+        report.run.interrupted = has(7);
+        report.problems.extend(has(8).then(|| "teardown left something".to_owned()));
+        report
+    })
+}
