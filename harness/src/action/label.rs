@@ -1,0 +1,56 @@
+//! `label`: sets and removes labels of an object.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Done, Undone};
+use crate::{
+    cluster::Verb,
+    engine::{Change, Context},
+};
+
+/// Sets and removes labels of one object that exists.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Label {
+    pub api_version: Option<String>,
+    pub kind: String,
+    pub name: String,
+    /// In place of the scenario's namespace.
+    pub namespace: Option<String>,
+    #[serde(default)]
+    pub set: IndexMap<String, String>,
+    #[serde(default)]
+    pub remove: Vec<String>,
+}
+
+impl Label {
+    pub fn title(&self) -> String {
+        let set = self.set.iter().map(|(key, value)| format!("{key}={value}"));
+        let changes: Vec<String> = set.chain(self.remove.iter().map(|key| format!("{key}-"))).collect();
+        format!("label {} {} {}", self.kind, self.name, changes.join(" "))
+    }
+
+    pub async fn perform(&self, context: &Context<'_>) -> Result<Done, Undone> {
+        let kind = context.cluster.kind(self.api_version.as_deref(), &self.kind).await?;
+        let namespace = match kind.namespaced {
+            true => Some(context.namespace(self.namespace.as_deref())?),
+            false => None,
+        };
+        let path = kind.path(namespace, Some(&self.name));
+        // What was there before is what the run gives back in the end.
+        let before = context.cluster.request(&path, &Verb::Get, context.deadline, context.cancel).await?.body;
+        let removed = self.remove.iter().map(|key| (key.clone(), Value::Null));
+        let labels: serde_json::Map<String, Value> =
+            self.set.iter().map(|(key, value)| (key.clone(), json!(value))).chain(removed).collect();
+        let change = Change::of(&kind, namespace, &self.name);
+        context.ledger.labeling(&change, &before["metadata"]["labels"], &labels);
+        let patch = Verb::Merge(json!({"metadata": {"labels": labels}}));
+        let answer = context.cluster.request(&path, &patch, context.deadline, context.cancel).await;
+        context.cluster.watches.changed();
+        answer?;
+        Ok(Done::default())
+    }
+}

@@ -1,0 +1,38 @@
+//! `scale`: sets the number of replicas of a workload.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Done, Undone};
+use crate::{cluster::Verb, engine::Context};
+
+/// Sets the replicas of a Deployment, StatefulSet or any kind that has a scale. It is not undone: the workload is one that
+/// the suite itself made, or whose number the suite sets again.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Scale {
+    pub api_version: Option<String>,
+    pub kind: String,
+    pub name: String,
+    /// In place of the scenario's namespace.
+    pub namespace: Option<String>,
+    pub replicas: u32,
+}
+
+impl Scale {
+    pub fn title(&self) -> String {
+        format!("scale {} {} to {}", self.kind, self.name, self.replicas)
+    }
+
+    pub async fn perform(&self, context: &Context<'_>) -> Result<Done, Undone> {
+        let kind = context.cluster.kind(self.api_version.as_deref(), &self.kind).await?;
+        let namespace = context.namespace(self.namespace.as_deref())?;
+        let path = format!("{}/scale", kind.path(Some(namespace), Some(&self.name)));
+        let patch = Verb::Merge(json!({"spec": {"replicas": self.replicas}}));
+        let answer = context.cluster.request(&path, &patch, context.deadline, context.cancel).await;
+        context.cluster.watches.changed();
+        answer?;
+        Ok(Done::default())
+    }
+}

@@ -1,0 +1,164 @@
+//! From a kubeconfig (or a pod's service account) to a client.
+
+use std::path::{Path, PathBuf};
+
+use kube::{
+    Client, Config,
+    config::{AuthInfo, Context, KubeConfigOptions, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext},
+};
+
+use super::{Cluster, Kinds, Trouble, Watches};
+
+/// What the user said of the cluster.
+#[derive(Debug, Clone, Default)]
+pub struct ConnectOptions {
+    /// In place of `$KUBECONFIG` and `~/.kube/config`.
+    pub kubeconfig: Option<PathBuf>,
+    /// In place of the current context.
+    pub context: Option<String>,
+    /// The service account of the pod that Meshproof itself runs in.
+    pub in_cluster: bool,
+}
+
+/// What is known of a cluster once it has answered.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    pub context: String,
+    pub server: String,
+    /// As `/version` gives it: `v1.28.15`.
+    pub git_version: String,
+    pub version: semver::Version,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    #[error("failed to read the kubeconfig: {0}")]
+    Kubeconfig(String),
+    #[error("the kubeconfig has no context `{context}`; it has: {known}")]
+    Context { context: String, known: String },
+    #[error("the kubeconfig names no current context; choose one with --context: {known}")]
+    NoContext { known: String },
+    #[error("failed to set up the connection to {server}: {reason}")]
+    Client { server: String, reason: String },
+    #[error("failed to ask {server} for its version: {trouble}")]
+    Version { server: String, trouble: Trouble },
+    #[error("failed to start a simulated cluster: {0}")]
+    Simulate(String),
+    #[error("failed to write {path}: {reason}")]
+    Write { path: PathBuf, reason: String },
+}
+
+/// Connects and asks for the version: one request. `directory` receives the kubeconfig for programs.
+pub async fn connect(options: &ConnectOptions, directory: &Path) -> Result<Cluster, ConnectError> {
+    let (mut config, kubeconfig, context) =
+        if options.in_cluster { in_cluster()? } else { from_kubeconfig(options).await? };
+    // A watch is idle for minutes; the watcher bounds it by its own timeout. Everything else has the step's deadline.
+    config.read_timeout = None;
+    let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+    let client = Client::try_from(config.clone())
+        .map_err(|error| ConnectError::Client { server: server.clone(), reason: error.to_string() })?;
+    let info = client
+        .apiserver_version()
+        .await
+        .map_err(|error| ConnectError::Version { server: server.clone(), trouble: error.into() })?;
+    let version = crate::language::formats::version(&info.git_version)
+        .map_err(|error| ConnectError::Version { server: server.clone(), trouble: Trouble::Unreadable(error) })?;
+    let path = directory.join("kubeconfig");
+    write_private(&path, &kubeconfig)?;
+    Ok(Cluster {
+        kinds: Kinds::new(client.clone()),
+        watches: Watches::new(client.clone()),
+        client,
+        config,
+        connection: Connection { context, server, git_version: info.git_version, version },
+        kubeconfig: path,
+        outage: super::OUTAGE,
+        pace: super::Pace::REAL,
+        reach: super::Reach::default(),
+        simulator: None,
+    })
+}
+
+async fn from_kubeconfig(options: &ConnectOptions) -> Result<(Config, Kubeconfig, String), ConnectError> {
+    let read = match &options.kubeconfig {
+        Some(path) => Kubeconfig::read_from(path),
+        None => Kubeconfig::read(),
+    };
+    let kubeconfig = read.map_err(|error| {
+        let path = options.kubeconfig.as_ref().map(|path| format!("{}: ", path.display())).unwrap_or_default();
+        ConnectError::Kubeconfig(format!("{path}{}", chain(&error)))
+    })?;
+    let known = kubeconfig.contexts.iter().map(|context| context.name.as_str()).collect::<Vec<_>>().join(", ");
+    let context = match options.context.clone().or_else(|| kubeconfig.current_context.clone()) {
+        Some(context) if !context.is_empty() => context,
+        _ => return Err(ConnectError::NoContext { known }),
+    };
+    if !kubeconfig.contexts.iter().any(|named| named.name == context) {
+        return Err(ConnectError::Context { context, known });
+    }
+    let choice = KubeConfigOptions { context: Some(context.clone()), ..KubeConfigOptions::default() };
+    let config = Config::from_custom_kubeconfig(kubeconfig.clone(), &choice)
+        .await
+        .map_err(|error| ConnectError::Kubeconfig(chain(&error)))?;
+    let pinned = only(kubeconfig, &context);
+    Ok((config, pinned, context))
+}
+
+/// The kubeconfig with one context, its cluster and its user: programs cannot reach any other through it.
+fn only(mut kubeconfig: Kubeconfig, context: &str) -> Kubeconfig {
+    kubeconfig.contexts.retain(|named| named.name == context);
+    let chosen = kubeconfig.contexts.first().and_then(|named| named.context.clone()).unwrap_or_default();
+    kubeconfig.clusters.retain(|named| named.name == chosen.cluster);
+    kubeconfig.auth_infos.retain(|named| Some(&named.name) == chosen.user.as_ref());
+    Kubeconfig { current_context: Some(context.to_owned()), ..kubeconfig }
+}
+
+fn in_cluster() -> Result<(Config, Kubeconfig, String), ConnectError> {
+    let config = Config::incluster().map_err(|error| ConnectError::Kubeconfig(format!("not in a cluster: {error}")))?;
+    let name = "in-cluster".to_owned();
+    let folder = "/var/run/secrets/kubernetes.io/serviceaccount";
+    let cluster = kube::config::Cluster {
+        server: Some(config.cluster_url.to_string()),
+        certificate_authority: Some(format!("{folder}/ca.crt")),
+        ..kube::config::Cluster::default()
+    };
+    let user = AuthInfo { token_file: Some(format!("{folder}/token")), ..AuthInfo::default() };
+    let mut context = Context::default();
+    context.cluster.clone_from(&name);
+    context.user = Some(name.clone());
+    let mut kubeconfig = Kubeconfig::default();
+    kubeconfig.clusters.push(NamedCluster { name: name.clone(), cluster: Some(cluster), ..NamedCluster::default() });
+    kubeconfig.auth_infos.push(NamedAuthInfo { name: name.clone(), auth_info: Some(user), ..NamedAuthInfo::default() });
+    kubeconfig.contexts.push(NamedContext { name: name.clone(), context: Some(context), ..NamedContext::default() });
+    kubeconfig.current_context = Some(name.clone());
+    Ok((config, kubeconfig, name))
+}
+
+/// Programs get the chosen context as their current one, so that no flag of theirs can lead them elsewhere.
+fn write_private(path: &Path, kubeconfig: &Kubeconfig) -> Result<(), ConnectError> {
+    use std::{io::Write, os::unix::fs::OpenOptionsExt};
+    let failed = |reason: String| ConnectError::Write { path: path.to_owned(), reason };
+    let text = serde_saphyr::to_string(kubeconfig).map_err(|error| failed(error.to_string()))?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| failed(error.to_string()))?;
+    file.write_all(text.as_bytes()).map_err(|error| failed(error.to_string()))
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        source = inner.source();
+    }
+    text
+}

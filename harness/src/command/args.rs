@@ -1,0 +1,240 @@
+//! What the command line takes.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use indexmap::IndexMap;
+use semver::Version;
+
+use crate::{
+    cluster::ConnectOptions,
+    diagnostic::Diagnostic,
+    language::formats::Span,
+    plan::{Choices, Release},
+};
+
+/// Proves, case by case, that an installation on Kubernetes is what a guide says.
+///
+/// Exit codes: 0 nothing failed; 1 a case failed; 2 a check could not be made, the suite is invalid or nothing was selected; 3
+/// interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "meshproof", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    /// Say only what failed.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more: each step, and what the cluster's client does.
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a suite on a cluster.
+    Run(Box<RunArgs>),
+    /// List the cases that a run would take.
+    List(ListArgs),
+    /// Show what a run would do, without contacting anything.
+    Plan(ListArgs),
+    /// Keep a simulated cluster running, for kubectl and other clients.
+    Simulate(SimulateArgs),
+    /// Check scenario files and report every mistake.
+    Check(CheckArgs),
+    /// Show which headings and commands of a guide are proved by which cases.
+    Coverage(CoverageArgs),
+    /// Print the JSON Schema of scenario files.
+    Schema(SchemaArgs),
+    /// Print a completion script for a shell.
+    Completions { shell: clap_complete::Shell },
+}
+
+/// Which suite, with which values, and which of its cases.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Choosing {
+    /// Files or folders with scenarios.
+    #[arg(default_value = "scenarios")]
+    pub paths: Vec<PathBuf>,
+    /// Give a variable a value.
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// A YAML file with values of variables.
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
+    /// Take every cell of the suite's matrix, not only the one that the variables say.
+    #[arg(long)]
+    pub matrix: bool,
+    /// Take cases whose id contains this, and what they need. May be given several times.
+    #[arg(short, long = "filter", value_name = "TEXT")]
+    pub filters: Vec<String>,
+    /// Filters are whole ids.
+    #[arg(long, requires = "filters")]
+    pub exact: bool,
+    /// Take cases with this tag, and what they need. May be given several times.
+    #[arg(short, long = "tag", value_name = "TAG")]
+    pub tags: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClusterKind {
+    /// A cluster inside this process: nothing else is needed, and nothing else is reached.
+    Simulated,
+    /// The cluster of a kubeconfig's context.
+    Kubeconfig,
+    /// The cluster that Meshproof itself runs in, by its pod's service account.
+    InCluster,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub choosing: Choosing,
+    /// The kind of cluster. A real one is used only when it is named.
+    #[arg(long, value_enum, default_value_t = ClusterKind::Simulated, env = "MESHPROOF_CLUSTER")]
+    pub cluster: ClusterKind,
+    /// The version of Kubernetes to simulate, like 1.27.16.
+    #[arg(long, value_name = "VERSION", value_parser = kubernetes, env = "MESHPROOF_KUBERNETES")]
+    pub kubernetes: Option<Version>,
+    /// In place of $KUBECONFIG and ~/.kube/config.
+    #[arg(long, value_name = "FILE", env = "MESHPROOF_KUBECONFIG")]
+    pub kubeconfig: Option<PathBuf>,
+    /// In place of the kubeconfig's current context.
+    #[arg(long, value_name = "NAME", env = "MESHPROOF_CONTEXT")]
+    pub context: Option<String>,
+    /// Write report.json and junit.xml there.
+    #[arg(long, value_name = "DIR", env = "MESHPROOF_REPORT_DIR")]
+    pub report_dir: Option<PathBuf>,
+    /// Begin nothing more after the first case that fails or errors.
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Leave on the cluster, and on disk, what the run made.
+    #[arg(long)]
+    pub keep: bool,
+    /// How long all cases together may take, like 30m.
+    #[arg(long, value_name = "DURATION")]
+    pub timeout: Option<Span>,
+    /// How many cases may run at once.
+    #[arg(long, default_value_t = 64, value_name = "N")]
+    pub jobs: usize,
+}
+
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    #[command(flatten)]
+    pub choosing: Choosing,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SimulateArgs {
+    /// Write the kubeconfig there. The file must not be there yet; it goes with the cluster.
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: PathBuf,
+    /// The version of Kubernetes, like 1.27.16.
+    #[arg(long, value_name = "VERSION", value_parser = kubernetes)]
+    pub kubernetes: Option<Version>,
+    /// How many times as fast as real time the cluster's time passes.
+    #[arg(long, value_name = "TIMES", default_value_t = 1.0, value_parser = pace)]
+    pub pace: f64,
+    /// A release of Istio that a registry has, like registry.example/istio:1.24.0. May be given several times.
+    #[arg(long = "release", value_name = "REGISTRY:VERSION", value_parser = release)]
+    pub releases: Vec<Release>,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Files or folders with scenarios.
+    #[arg(default_value = "scenarios")]
+    pub paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct CoverageArgs {
+    /// The guide, in Markdown.
+    pub guide: PathBuf,
+    /// Files or folders with scenarios.
+    #[arg(default_value = "scenarios")]
+    pub paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// The schema of report.json instead.
+    #[arg(long)]
+    pub report: bool,
+}
+
+impl Choosing {
+    /// What was said of variables; `Err` names a `--set` that is not one.
+    pub fn choices(&self) -> Result<Choices, Vec<Diagnostic>> {
+        let mut set = IndexMap::new();
+        for text in &self.set {
+            match text.split_once('=') {
+                Some((name, value)) => set.insert(name.to_owned(), value.to_owned()),
+                None => {
+                    let title = format!("--set {text} is not NAME=VALUE");
+                    return Err(vec![Diagnostic::error(title)]);
+                }
+            };
+        }
+        let environment = match &self.env_file {
+            Some(path) => crate::plan::read_environment(path)?,
+            None => IndexMap::new(),
+        };
+        Ok(Choices { set, environment, matrix: self.matrix })
+    }
+}
+
+impl RunArgs {
+    pub fn connect_options(&self) -> ConnectOptions {
+        ConnectOptions {
+            kubeconfig: self.kubeconfig.clone(),
+            context: self.context.clone(),
+            in_cluster: self.cluster == ClusterKind::InCluster,
+        }
+    }
+
+    /// Flags that say something of another kind of cluster than the one named.
+    pub fn contradiction(&self) -> Option<Diagnostic> {
+        let kubeconfig = self.cluster == ClusterKind::Kubeconfig;
+        let flag = match () {
+            () if self.context.is_some() && !kubeconfig => "--context",
+            () if self.kubeconfig.is_some() && !kubeconfig => "--kubeconfig",
+            () if self.kubernetes.is_some() && self.cluster != ClusterKind::Simulated => "--kubernetes",
+            () => return None,
+        };
+        let named = self.cluster.to_possible_value()?;
+        let help = match flag {
+            "--kubernetes" => "a real cluster has the version that it has; leave it out",
+            _ => "for a real cluster, add --cluster kubeconfig",
+        };
+        Some(Diagnostic::error(format!("{flag} means nothing to --cluster {}", named.get_name())).help(help))
+    }
+}
+
+fn pace(text: &str) -> Result<f64, String> {
+    let times: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    (times > 0.0 && times <= 10_000.0).then_some(times).ok_or_else(|| "more than 0, and 10000 at most".to_owned())
+}
+
+fn release(text: &str) -> Result<Release, String> {
+    let (registry, version) = text.rsplit_once(':').ok_or("write it like registry.example/istio:1.24.0")?;
+    Version::parse(version).map_err(|error| format!("`{version}` is not a version: {error}"))?;
+    Ok(Release { registry: registry.to_owned(), version: version.to_owned() })
+}
+
+fn kubernetes(text: &str) -> Result<Version, String> {
+    let padded = if text.matches('.').count() == 1 { format!("{text}.0") } else { text.to_owned() };
+    let version = Version::parse(padded.trim_start_matches('v')).map_err(|error| error.to_string())?;
+    let known = version.major == 1 && (25..=34).contains(&version.minor);
+    known.then_some(version).ok_or_else(|| "1.25 to 1.34 can be simulated".to_owned())
+}
+
+impl From<Span> for std::time::Duration {
+    fn from(span: Span) -> Self {
+        span.0
+    }
+}

@@ -1,0 +1,313 @@
+//! One case: its actions in order, then its expectations in order, to the first that decides the verdict.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::Mutex,
+    time::Duration,
+};
+
+use meshproof_reports::{CaseRecord, ImageSeen, StepRecord, Verdict};
+use serde_json::Value;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    context::Context,
+    converge::{Converged, Timing, converge},
+    event::Events,
+    hopeless::PATIENCE,
+    ledger::{Ledger, Undo},
+    probe::probe,
+    record,
+};
+use crate::{
+    action::{Action, Undone},
+    cluster::Cluster,
+    diagnostic::Span,
+    expectation::{Expectation, Subject},
+    language::{ActionStep, ExpectationStep, names_in},
+    plan::PlannedCase,
+    yaml::Node,
+};
+
+/// What all cases of a run share.
+pub struct Shared {
+    pub cluster: Cluster,
+    pub ledger: Ledger,
+    pub http: reqwest::Client,
+    pub work: PathBuf,
+    pub run_id: String,
+    pub cancel: CancellationToken,
+    pub events: Events,
+    pub images: Mutex<BTreeSet<ImageSeen>>,
+    /// What was captured, by the number of the cell.
+    pub captures: Mutex<BTreeMap<usize, BTreeMap<String, Value>>>,
+}
+
+/// How long an action may take that says nothing of it.
+const ACTION: Duration = Duration::from_secs(300);
+/// How long the cluster may take to become as expected where nothing is said of it.
+const EXPECTATION: Duration = Duration::from_secs(10);
+
+/// Why a case ended as it did.
+pub struct Ending {
+    pub verdict: Verdict,
+    pub reason: Option<String>,
+    pub expected: Option<String>,
+    pub seen: Option<String>,
+}
+
+/// Runs one case.
+pub async fn run(shared: &Shared, planned: &PlannedCase, index: usize) -> CaseRecord {
+    let started = (Instant::now(), record::now());
+    let mut running =
+        Running { shared, planned, index, steps: Vec::new(), look: Vec::new(), attempts: 0, gained: None, last: None };
+    let ending = running.run().await;
+    let (steps, look, attempts) = (running.steps, running.look, running.attempts);
+    let mut record = record::blank(planned);
+    record.verdict = Some(ending.verdict);
+    record.reason = ending.reason;
+    record.expected = ending.expected;
+    record.seen = ending.seen;
+    record.started_at = Some(started.1);
+    record.duration_ms = record::milliseconds(started.0.elapsed());
+    record.attempts = attempts;
+    record.look = look;
+    record.steps = steps;
+    record::known_failure(record, planned)
+}
+
+struct Running<'a> {
+    shared: &'a Shared,
+    planned: &'a PlannedCase,
+    index: usize,
+    steps: Vec<StepRecord>,
+    look: Vec<String>,
+    attempts: u64,
+    gained: Option<crate::action::Gained>,
+    /// The last action that gave an output: what expectations with `within` do again.
+    last: Option<Action>,
+}
+
+impl Running<'_> {
+    async fn run(&mut self) -> Ending {
+        for node in &self.planned.actions {
+            if let Err(ending) = self.act(node).await {
+                return ending;
+            }
+        }
+        let mut seen = None;
+        for node in &self.planned.expectations {
+            match self.expect(node).await {
+                Ok(found) => seen = Some(found),
+                Err(ending) => return ending,
+            }
+        }
+        Ending { verdict: Verdict::Passed, reason: None, expected: None, seen }
+    }
+
+    async fn act(&mut self, node: &Node) -> Result<(), Ending> {
+        let node = self.fill(node)?;
+        let step = ActionStep::read(&node).map_err(|error| errored(error.to_string()))?;
+        let started = Instant::now();
+        let within = step.options.within.map_or(ACTION, |within| within.0);
+        let deadline = started + self.shared.cluster.pace.deadline(within);
+        let title = step.action.title();
+        let look = step.action.look(self.planned.namespace.as_deref());
+        let mut context = self.context(deadline, &step.span);
+        context.note(title.clone());
+        if let Some(undo) = &step.options.undo {
+            self.shared.ledger.running(Undo {
+                title: title.clone(),
+                unless: undo.unless.as_ref().map(|node| node.0.clone()),
+                actions: undo.actions.iter().map(|action| action.0.clone()).collect(),
+                namespace: self.planned.namespace.clone(),
+            });
+        }
+        context.gained.clone_from(&self.gained);
+        let done = tokio::select! {
+            done = step.action.perform(&context) => done,
+            () = self.shared.cancel.cancelled(), if !step.action.changes() => Err(Undone::Interrupted),
+        };
+        if step.action.changes() {
+            self.shared.cluster.watches.changed();
+        }
+        self.attempts += 1;
+        let mut record = StepRecord {
+            title,
+            place: step.span.place(),
+            verdict: Some(Verdict::Passed),
+            reason: None,
+            duration_ms: record::milliseconds(started.elapsed()),
+            attempts: 1,
+            output: None,
+        };
+        let ending = match done {
+            Ok(done) => {
+                self.remember(done.captures);
+                if let Some(gained) = done.gained {
+                    record.output = gained.tail();
+                    self.gained = Some(gained);
+                    self.look = look.into_iter().collect();
+                    self.last = Some(step.action);
+                }
+                None
+            }
+            Err(Undone::Failed { reason, seen, output }) => {
+                record.output = output;
+                self.look = look.into_iter().collect();
+                Some(Ending {
+                    verdict: Verdict::Failed,
+                    reason: Some(reason),
+                    expected: Some(record.title.clone()),
+                    seen,
+                })
+            }
+            // A request is not made again once the run is ended.
+            Err(Undone::Errored(reason)) if !self.shared.cancel.is_cancelled() => Some(errored(reason)),
+            Err(Undone::Errored(_) | Undone::Interrupted) => Some(errored("the run was interrupted".to_owned())),
+        };
+        if let Some(ending) = &ending {
+            record.verdict = Some(ending.verdict);
+            record.reason.clone_from(&ending.reason);
+        }
+        self.steps.push(record);
+        ending.map_or(Ok(()), Err)
+    }
+
+    /// Gives what was seen.
+    async fn expect(&mut self, node: &Node) -> Result<String, Ending> {
+        let node = self.fill(node)?;
+        let step = ExpectationStep::read(&node).map_err(|error| errored(error.to_string()))?;
+        let started = Instant::now();
+        let state = matches!(step.expectation.subject(), Subject::State(_));
+        let standard = if state { EXPECTATION } else { Duration::ZERO };
+        let pace = self.shared.cluster.pace;
+        let within = step.options.within.map_or(standard, |within| within.0);
+        let deadline = started + pace.deadline(within);
+        let title = record::title(&step.expectation);
+        let last = self.last.take();
+        let gained = self.gained.clone();
+        let mut context = self.context(deadline, &step.span);
+        context.gained = gained;
+        context.note(title.clone());
+        let (converged, attempts) = match step.expectation.subject() {
+            Subject::State(expectation) => {
+                let timing = Timing {
+                    deadline,
+                    hold: pace.outside(step.options.hold.map_or(Duration::ZERO, |hold| hold.0)),
+                    patience: pace.outside(step.options.patience.map_or(PATIENCE, |patience| patience.0)),
+                };
+                converge(&context, expectation, timing).await
+            }
+            Subject::Gained(expectation) => probe(&mut context, last.as_ref(), expectation, &step.options).await,
+        };
+        let gained = context.gained.take();
+        self.last = last;
+        let output = gained.as_ref().filter(|_| !state).and_then(crate::action::Gained::tail);
+        self.gained = gained;
+        self.attempts += attempts;
+        if let Subject::State(expectation) = step.expectation.subject() {
+            self.look = vec![record::look(
+                &expectation.target(),
+                self.planned.namespace.as_deref(),
+                &self.shared.cluster.connection.context,
+            )];
+        }
+        let result = conclude(converged, within);
+        let ending = result.as_ref().err();
+        self.steps.push(StepRecord {
+            title,
+            place: step.span.place(),
+            verdict: Some(ending.map_or(Verdict::Passed, |ending| ending.verdict)),
+            reason: ending.and_then(|ending| ending.reason.clone()),
+            duration_ms: record::milliseconds(started.elapsed()),
+            attempts,
+            output,
+        });
+        result
+    }
+
+    fn context<'b>(&'b self, deadline: Instant, span: &'b Span) -> Context<'b> {
+        Context {
+            cluster: &self.shared.cluster,
+            ledger: &self.shared.ledger,
+            http: &self.shared.http,
+            work: &self.shared.work,
+            directory: span.source.path.parent().unwrap_or(Path::new(".")),
+            default_namespace: self.planned.namespace.as_deref(),
+            run_id: &self.shared.run_id,
+            deadline,
+            cancel: &self.shared.cancel,
+            gained: None,
+            images: &self.shared.images,
+            events: &self.shared.events,
+            index: Some(self.index),
+        }
+    }
+
+    /// Fills what waited for captures.
+    fn fill(&self, node: &Node) -> Result<Node, Ending> {
+        let cell = &self.planned.cell;
+        let captures =
+            self.shared.captures.lock().expect("no holder panics").get(&cell.index).cloned().unwrap_or_default();
+        let (filled, problems) = cell.filler(&captures).fill(node);
+        if let Some(problem) = problems.first() {
+            return Err(errored(problem.to_string()));
+        }
+        let missing =
+            names_in(node).into_iter().find(|name| cell.captured.contains(name) && !captures.contains_key(name));
+        match missing {
+            Some(name) => Err(Ending {
+                verdict: Verdict::Blocked,
+                reason: Some(format!("`{name}` has no value: the cases that capture it were skipped")),
+                expected: None,
+                seen: None,
+            }),
+            None => Ok(filled),
+        }
+    }
+
+    fn remember(&self, captures: Vec<(String, Value)>) {
+        let mut all = self.shared.captures.lock().expect("no holder panics");
+        all.entry(self.planned.cell.index).or_default().extend(captures);
+    }
+}
+
+fn conclude(converged: Converged, within: Duration) -> Result<String, Ending> {
+    match converged {
+        Converged::Met { seen } => Ok(seen),
+        Converged::Unmet { mismatch, reason } => {
+            let why = match reason {
+                Some(reason) => reason,
+                None if within.is_zero() => format!("expected {}, saw {}", mismatch.expected, mismatch.seen),
+                None => format!(
+                    "expected {} within {}, saw {}",
+                    mismatch.expected,
+                    crate::language::formats::spell(within),
+                    mismatch.seen
+                ),
+            };
+            Err(Ending {
+                verdict: Verdict::Failed,
+                reason: Some(why),
+                expected: Some(mismatch.expected),
+                seen: Some(mismatch.seen),
+            })
+        }
+        Converged::Unseen(reason) => Err(errored(reason)),
+        Converged::Interrupted => Err(errored("the run was interrupted".to_owned())),
+    }
+}
+
+fn errored(reason: String) -> Ending {
+    Ending { verdict: Verdict::Errored, reason: Some(reason), expected: None, seen: None }
+}
+
+/// Used where an expectation stands by itself: whether it holds now.
+pub async fn holds(context: &Context<'_>, expectation: &Expectation) -> bool {
+    let Subject::State(expectation) = expectation.subject() else { return false };
+    let timing = Timing { deadline: Instant::now(), hold: Duration::ZERO, patience: Duration::ZERO };
+    matches!(converge(context, expectation, timing).await.0, Converged::Met { .. })
+}

@@ -1,0 +1,227 @@
+//! What an action or expectation has at hand.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use meshproof_reports::ImageSeen;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    converge::{Converged, Timing, WorkloadStores, converge},
+    event::{Event, Events},
+    hopeless::{Hopeless, PATIENCE, Patience, Ripeness, states},
+    ledger::Ledger,
+};
+use crate::{
+    action::{Gained, Undone},
+    cluster::{Cluster, Kind, Object, Scope},
+    expectation::{Namespaces, Target, Watched},
+};
+
+/// What one step of one case works with.
+pub struct Context<'a> {
+    pub cluster: &'a Cluster,
+    pub ledger: &'a Ledger,
+    pub http: &'a reqwest::Client,
+    /// The run's folder for files.
+    pub work: &'a Path,
+    /// The folder of the scenario's file.
+    pub directory: &'a Path,
+    /// The scenario's namespace.
+    pub default_namespace: Option<&'a str>,
+    pub run_id: &'a str,
+    pub deadline: Instant,
+    pub cancel: &'a CancellationToken,
+    /// What the case's last action gave back.
+    pub gained: Option<Gained>,
+    /// Images seen in pods that were waited for.
+    pub images: &'a Mutex<BTreeSet<ImageSeen>>,
+    pub events: &'a Events,
+    /// The place of the case in the plan; `None` in teardown.
+    pub index: Option<usize>,
+}
+
+/// The label that every object of a run carries: the run's id.
+pub const RUN_LABEL: &str = "meshproof.dev/run";
+
+impl Context<'_> {
+    /// The namespace named, or the scenario's.
+    pub fn namespace<'b>(&'b self, named: Option<&'b str>) -> Result<&'b str, Undone> {
+        named.or(self.default_namespace).ok_or_else(|| {
+            Undone::Errored("no namespace: give the step, the scenario or the suite a `namespace`".to_owned())
+        })
+    }
+
+    /// The namespace to look in; `None` for all of them and for cluster-wide kinds.
+    pub fn namespace_of(&self, kind: &Kind, namespaces: Namespaces<'_>) -> Result<Option<String>, Undone> {
+        match namespaces {
+            _ if !kind.namespaced => Ok(None),
+            Namespaces::All => Ok(None),
+            Namespaces::Named(namespace) => Ok(Some(namespace.to_owned())),
+            Namespaces::Default => self.namespace(None).map(|namespace| Some(namespace.to_owned())),
+        }
+    }
+
+    /// A path of the scenario: relative ones are meant from its file.
+    pub fn resolve(&self, path: &str) -> PathBuf {
+        self.directory.join(path)
+    }
+
+    /// A new folder of the run.
+    pub fn folder(&self, prefix: &str) -> Result<PathBuf, Undone> {
+        let folder = tempfile::Builder::new().prefix(&format!("{prefix}-")).tempdir_in(self.work);
+        let failed = |error| Undone::Errored(format!("failed to make a folder in {}: {error}", self.work.display()));
+        // It goes with the run's folder.
+        folder.map(tempfile::TempDir::keep).map_err(failed)
+    }
+
+    /// Marks an object that is about to be applied as the run's.
+    pub fn label_as_own(&self, object: &mut Value) {
+        if let Some(metadata) = object["metadata"].as_object_mut() {
+            let labels = metadata.entry("labels").or_insert_with(|| json!({}));
+            if labels.is_object() {
+                labels[RUN_LABEL] = self.run_id.into();
+            }
+        }
+    }
+
+    /// Says what is waited for.
+    pub fn note(&self, what: String) {
+        if let Some(index) = self.index {
+            // Nobody listens any more once the run is over.
+            let _ = self.events.send(Event::Waiting { index, what, deadline: self.deadline });
+        }
+    }
+
+    /// The objects of the target as they are now, every change of the run's own included.
+    pub async fn objects(
+        &self,
+        kind: &Kind,
+        namespace: Option<&str>,
+        target: &Target<'_>,
+    ) -> Result<Vec<Arc<Object>>, Undone> {
+        let store = self.cluster.watches.open(&Scope { kind: kind.clone(), namespace: namespace.map(str::to_owned) });
+        self.cluster.watches.catch_up(&store, self.deadline).await?;
+        Ok(store.objects().into_iter().filter(|object| target.includes(object)).collect())
+    }
+
+    /// Waits until `is_so` holds of the object called `name`, which need not be there. `what` completes "waits for".
+    pub async fn until(
+        &self,
+        kind: &Kind,
+        namespace: Option<&str>,
+        name: &str,
+        what: &str,
+        is_so: impl Fn(Option<&Object>) -> bool,
+    ) -> Result<(), Undone> {
+        self.note(what.to_owned());
+        let store = self.cluster.watches.open(&Scope { kind: kind.clone(), namespace: namespace.map(str::to_owned) });
+        let mut changes = store.subscribe(Some(name));
+        self.cluster.watches.catch_up(&store, self.deadline).await?;
+        loop {
+            changes.borrow_and_update();
+            let object = store.objects().into_iter().find(|object| object.name == name);
+            if is_so(object.as_deref()) {
+                return Ok(());
+            }
+            tokio::select! {
+                _ = changes.changed() => {}
+                () = tokio::time::sleep_until(self.deadline) => {
+                    let seen = object.map(|object| describe(&object));
+                    return Err(match store.trouble() {
+                        Some(trouble) if trouble.is_passing() => trouble.into(),
+                        _ => Undone::Failed { reason: format!("waited in vain for {what}"), seen, output: None },
+                    });
+                }
+                () = self.cancel.cancelled() => return Err(Undone::Interrupted),
+            }
+        }
+    }
+
+    /// Waits, until the deadline, for what an action needs before it can be done.
+    pub async fn converge(&self, wanted: &dyn Watched) -> Result<(), Undone> {
+        let timing = Timing {
+            deadline: self.deadline,
+            hold: std::time::Duration::ZERO,
+            patience: self.cluster.pace.outside(PATIENCE),
+        };
+        match converge(self, wanted, timing).await.0 {
+            Converged::Met { .. } => Ok(()),
+            Converged::Unmet { mismatch, reason } => {
+                let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+                let reason = format!("expected {}, saw {}{why}", mismatch.expected, mismatch.seen);
+                Err(Undone::Failed { reason, seen: Some(mismatch.seen), output: None })
+            }
+            Converged::Unseen(reason) => Err(Undone::Errored(reason)),
+            Converged::Interrupted => Err(Undone::Interrupted),
+        }
+    }
+
+    /// Ends when a workload of one of the namespaces turns hopeless that was not when this began; else never.
+    pub async fn hopeless(&self, namespaces: &[String]) -> Hopeless {
+        let watches = namespaces.iter().map(|namespace| Box::pin(self.hopeless_in(namespace)));
+        match namespaces {
+            [] => std::future::pending().await,
+            _ => futures::future::select_all(watches).await.0,
+        }
+    }
+
+    async fn hopeless_in(&self, namespace: &str) -> Hopeless {
+        let mut stores = WorkloadStores::of(self.cluster, Some(namespace));
+        stores.first_lists(self.cluster, self.deadline).await;
+        let mut patience = Patience::default();
+        patience.ignore(&states(&stores.all()));
+        loop {
+            stores.mark_seen();
+            let wake = match patience.judge(states(&stores.all()), Instant::now(), self.cluster.pace.outside(PATIENCE))
+            {
+                Ripeness::Ripe(state) => return state,
+                Ripeness::Wait(at) => at,
+                Ripeness::Hopeful => self.deadline + std::time::Duration::from_secs(60),
+            };
+            tokio::select! {
+                () = stores.changed() => {}
+                () = tokio::time::sleep_until(wake) => {}
+            }
+        }
+    }
+
+    /// Remembers the images of pods that the run waited for.
+    pub fn saw_pods(&self, pods: &[Arc<Object>]) {
+        let mut images = self.images.lock().expect("no holder panics");
+        for pod in pods {
+            let statuses =
+                pod.items("/status/containerStatuses").iter().chain(pod.items("/status/initContainerStatuses"));
+            for status in statuses {
+                if let (Some(image), Some(id)) = (status["image"].as_str(), status["imageID"].as_str()) {
+                    let digest = id.rsplit('@').next().unwrap_or(id);
+                    if !digest.is_empty() {
+                        images.insert(ImageSeen { image: image.to_owned(), digest: digest.to_owned() });
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What is worth knowing of an object that does not come, or does not go.
+fn describe(object: &Object) -> String {
+    let finalizers: Vec<&str> = object.items("/metadata/finalizers").iter().filter_map(Value::as_str).collect();
+    let conditions: Vec<&str> = object
+        .items("/status/conditions")
+        .iter()
+        .filter(|condition| condition["status"] == "True")
+        .filter_map(|condition| condition["message"].as_str())
+        .collect();
+    let mut parts = vec![if object.is_terminating() { "terminating" } else { "there" }.to_owned()];
+    if !finalizers.is_empty() {
+        parts.push(format!("held by {}", finalizers.join(", ")));
+    }
+    parts.extend(conditions.iter().map(|message| (*message).to_owned()));
+    parts.join("; ")
+}

@@ -1,0 +1,287 @@
+//! Runs a plan on a cluster. One owner of the run's state; cases send it what became of them.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use meshproof_reports::{CaseRecord, ImageSeen, Verdict};
+use tokio::{
+    task::{Id, JoinSet},
+    time::{Instant, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    case::{self, Shared},
+    event::{Event, Events},
+    record,
+    schedule::{Next, State, next},
+    teardown,
+};
+use crate::{
+    cluster::{Cluster, Reach},
+    plan::{Plan, RunIdentity},
+};
+
+/// How to run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How many cases may run at once.
+    pub jobs: usize,
+    /// Begin nothing more after the first failure.
+    pub fail_fast: bool,
+    /// Leave on the cluster what the run made.
+    pub keep: bool,
+    /// How long all cases together may take.
+    pub timeout: Option<Duration>,
+    /// How long taking one thing back may take.
+    pub teardown: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { jobs: 64, fail_fast: false, keep: false, timeout: None, teardown: Duration::from_secs(120) }
+    }
+}
+
+/// What a run leaves besides its records.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Whether a signal or the run's timeout ended it.
+    pub interrupted: bool,
+    pub problems: Vec<String>,
+    pub images: Vec<ImageSeen>,
+    /// Captured versions, by name.
+    pub versions: BTreeMap<String, String>,
+    /// What `keep` left on the cluster.
+    pub kept: Vec<String>,
+}
+
+/// The two signals: the first ends the cases and takes everything back, the second gives that up too.
+#[derive(Debug, Clone, Default)]
+pub struct Signals {
+    pub interrupt: CancellationToken,
+    pub give_up: CancellationToken,
+}
+
+/// Runs every case of the plan and then takes back what was changed. Each case's record is sent as it ends; all of them have a
+/// verdict when this returns.
+pub async fn execute(
+    plan: &Plan,
+    cluster: Cluster,
+    run: &RunIdentity,
+    options: &Options,
+    events: Events,
+    signals: &Signals,
+) -> Outcome {
+    let http = match http_client(&cluster.reach) {
+        Ok(http) => http,
+        Err(error) => {
+            let problem = format!("failed to set up HTTP: {error}");
+            return Outcome { problems: vec![problem], ..Outcome::default() };
+        }
+    };
+    let shared = Arc::new(Shared {
+        cluster,
+        ledger: super::Ledger::default(),
+        http,
+        work: run.directory.clone(),
+        run_id: run.id.clone(),
+        cancel: signals.interrupt.child_token(),
+        events,
+        images: std::sync::Mutex::default(),
+        captures: std::sync::Mutex::default(),
+    });
+    let mut scheduler = Scheduler {
+        plan,
+        shared: Arc::clone(&shared),
+        states: vec![State::Waiting; plan.cases.len()],
+        running: JoinSet::new(),
+        tasks: HashMap::new(),
+        options,
+        stop: None,
+        blocked_by: BTreeMap::new(),
+    };
+    let mut outcome = Outcome { interrupted: scheduler.run(signals).await, ..Outcome::default() };
+    if options.keep {
+        outcome.kept = teardown::kept(&shared);
+    } else {
+        outcome.problems = teardown::teardown(&shared, options.teardown, &signals.give_up).await;
+    }
+    outcome.images = shared.images.lock().expect("no holder panics").iter().cloned().collect();
+    let captures = shared.captures.lock().expect("no holder panics");
+    outcome.versions = captures
+        .values()
+        .flatten()
+        .filter(|(name, _)| name.ends_with("Version"))
+        .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+        .collect();
+    outcome
+}
+
+/// Redirects are answers, not to be followed.
+fn http_client(reach: &Reach) -> Result<reqwest::Client, reqwest::Error> {
+    let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).pool_max_idle_per_host(0);
+    reach.lead(builder.user_agent(concat!("meshproof/", env!("CARGO_PKG_VERSION"))))?.build()
+}
+
+struct Scheduler<'a> {
+    plan: &'a Plan,
+    shared: Arc<Shared>,
+    states: Vec<State>,
+    running: JoinSet<(usize, CaseRecord)>,
+    /// The case of each task, for those that end without a record.
+    tasks: HashMap<Id, usize>,
+    options: &'a Options,
+    /// Why nothing more begins.
+    stop: Option<String>,
+    /// For each blocked case, the case at the root of it.
+    blocked_by: BTreeMap<usize, usize>,
+}
+
+impl Scheduler<'_> {
+    /// Runs until every case has ended; says whether it was interrupted.
+    async fn run(&mut self, signals: &Signals) -> bool {
+        let timeout = self.options.timeout.map(|timeout| Instant::now() + timeout);
+        let (mut interrupted, mut given_up) = (false, false);
+        self.begin();
+        while !self.running.is_empty() {
+            tokio::select! {
+                // A case that ends because of a signal must not be heard before the signal.
+                biased;
+                () = signals.interrupt.cancelled(), if !interrupted => {
+                    interrupted = true;
+                    self.stop = Some("the run was interrupted".to_owned());
+                }
+                () = until(timeout), if self.stop.is_none() => {
+                    self.stop = Some("the run's timeout was over".to_owned());
+                    interrupted = true;
+                    self.shared.cancel.cancel();
+                }
+                () = signals.give_up.cancelled(), if !given_up => {
+                    given_up = true;
+                    self.running.abort_all();
+                }
+                Some(ended) = self.running.join_next() => self.ended(ended),
+            }
+            self.begin();
+        }
+        interrupted
+    }
+
+    /// Begins every case that may, and ends those that need not.
+    fn begin(&mut self) {
+        loop {
+            let mut settled = false;
+            for index in 0..self.states.len() {
+                if self.states[index] != State::Waiting {
+                    continue;
+                }
+                settled |= self.consider(index);
+            }
+            if !settled {
+                return;
+            }
+        }
+    }
+
+    /// Whether the case ended without being run, which may let others begin.
+    fn consider(&mut self, index: usize) -> bool {
+        let case = &self.plan.cases[index];
+        if let Some(reason) = self.stop.clone() {
+            self.end(index, record::unrun(case, Verdict::Skipped, reason));
+            return true;
+        }
+        match next(&self.plan.cases, &self.states, index) {
+            Next::Wait => false,
+            Next::Blocked(by) => {
+                // Where that was itself blocked, what blocked it is the cause.
+                let root = self.blocked_by.get(&by).copied().unwrap_or(by);
+                self.blocked_by.insert(index, root);
+                let reason = format!("blocked by {}", self.plan.cases[root].id);
+                self.end(index, record::unrun(case, Verdict::Blocked, reason));
+                true
+            }
+            Next::Begin => match self.does_not_apply(index) {
+                Some(reason) => {
+                    self.end(index, record::unrun(case, Verdict::Skipped, reason));
+                    true
+                }
+                None if self.running.len() < self.options.jobs => {
+                    self.start(index);
+                    false
+                }
+                None => false,
+            },
+        }
+    }
+
+    fn does_not_apply(&self, index: usize) -> Option<String> {
+        let case = &self.plan.cases[index];
+        let version = &self.shared.cluster.connection.version;
+        let pending = case.pending.iter().find(|condition| !condition.kubernetes.contains(version)).map(|condition| {
+            let told =
+                format!("the cluster is Kubernetes {version}; this applies to {}", condition.kubernetes.as_str());
+            condition.reason.clone().unwrap_or(told)
+        });
+        case.skip.clone().or(pending)
+    }
+
+    fn start(&mut self, index: usize) {
+        self.states[index] = State::Running;
+        self.send(Event::CaseStarted { index, at: Instant::now() });
+        let (shared, case) = (Arc::clone(&self.shared), self.plan.cases[index].clone());
+        let task = self.running.spawn(async move { (index, case::run(&shared, &case, index).await) });
+        self.tasks.insert(task.id(), index);
+    }
+
+    fn ended(&mut self, ended: Result<(usize, CaseRecord), tokio::task::JoinError>) {
+        match ended {
+            Ok((index, record)) => self.end(index, record),
+            // A case that panicked, or was aborted, is an error of the harness; the others go on.
+            Err(error) => {
+                let reason =
+                    if error.is_panic() { "the harness has a defect: a case panicked" } else { "the run was given up" };
+                if let Some(index) = self.tasks.remove(&error.id()) {
+                    let record = record::unrun(&self.plan.cases[index], Verdict::Errored, reason.to_owned());
+                    self.end(index, record);
+                }
+            }
+        }
+    }
+
+    fn end(&mut self, index: usize, record: CaseRecord) {
+        let verdict = record.verdict.unwrap_or(Verdict::Errored);
+        self.states[index] = State::Ended(verdict);
+        if self.options.fail_fast && self.stop.is_none() && matches!(verdict, Verdict::Failed | Verdict::Errored) {
+            self.stop = Some(format!("{} {} and the run was to stop at the first failure", record.id, verdict.word()));
+        }
+        self.send(Event::CaseFinished { index, record: Box::new(record) });
+    }
+
+    fn send(&self, event: Event) {
+        // Whoever listened may be gone; the run goes on to its teardown.
+        let _ = self.shared.events.send(event);
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The folder for a run's files, made with the run's own rights only.
+pub fn make_directory(run: &RunIdentity) -> Result<PathBuf, String> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&run.directory)
+        .map(|()| run.directory.clone())
+        .map_err(|error| format!("failed to make {}: {error}", run.directory.display()))
+}

@@ -1,0 +1,23 @@
+//! The scenario language: its documents, its expressions, its schema.
+
+mod cel;
+mod document;
+mod fill;
+pub mod formats;
+mod schema;
+mod shape;
+mod step;
+
+pub use document::{
+    ByVersion, Case, Condition, Document, Environment, KnownFailure, Metadata, Scenario, Suite, VariableKind,
+    VariableSpec, VersionedValue,
+};
+pub use fill::{Filler, names_in};
+pub use schema::{document_schema, published_schema};
+pub use shape::{check_shape, prune};
+pub use step::{
+    ActionNode, ActionOptions, ActionStep, ExpectationNode, ExpectationOptions, ExpectationStep, StepError, UndoSpec,
+};
+
+/// The API version that every document names.
+pub const API_VERSION: &str = "meshproof.dev/v1alpha1";

@@ -1,0 +1,19 @@
+//! Meshproof: scenarios that say what a working installation looks like, proved case by case on a real cluster.
+//!
+//! See `ARCHITECTURE.md` for the flow and the invariants.
+
+pub mod action;
+pub mod artifact;
+pub mod cluster;
+pub mod command;
+pub mod conformance;
+pub mod diagnostic;
+pub mod engine;
+pub mod expectation;
+pub mod language;
+pub mod load;
+pub mod plan;
+pub mod yaml;
+
+/// The name under which the API server keeps what this program changes.
+pub const FIELD_MANAGER: &str = "meshproof";

@@ -1,0 +1,396 @@
+//! Builds the plan.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use indexmap::IndexMap;
+use serde_json::{Value as Json, json};
+
+use super::{
+    captures::{captured, check as check_captures},
+    condition::{Pending, applies},
+    graph::{Graph, graph},
+    matrix::{cells, name_of},
+    steps::Steps,
+    variables::{Given, Values, resolve},
+};
+use crate::{
+    diagnostic::{Diagnostic, Span, deduplicate},
+    language::{Case, Environment, Filler, KnownFailure, Scenario, VariableSpec, names_in},
+    load::Loaded,
+    yaml::{Node, Text},
+};
+
+/// What the user chose.
+#[derive(Debug, Clone, Default)]
+pub struct Choices {
+    /// From `--set`.
+    pub set: IndexMap<String, String>,
+    /// From `--env-file`.
+    pub environment: Environment,
+    /// Whether all cells of the matrix are planned, or only the one that the variables say.
+    pub matrix: bool,
+}
+
+/// Names that belong to one run.
+#[derive(Debug, Clone)]
+pub struct RunIdentity {
+    /// Unique, and fit for names on a cluster.
+    pub id: String,
+    /// The folder for the run's files.
+    pub directory: PathBuf,
+}
+
+/// The cases of a run.
+#[derive(Debug)]
+pub struct Plan {
+    pub suite: String,
+    pub title: Option<String>,
+    pub digest: String,
+    /// The variables of the first cell, secret ones left out.
+    pub variables: Values,
+    /// In order: cells, then the suite's own order.
+    pub cases: Vec<PlannedCase>,
+    /// What a simulated cluster finds in registries: that of each cell.
+    pub releases: Vec<Release>,
+}
+
+/// A release of Istio, and the `registry/path` that has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    pub registry: String,
+    pub version: String,
+}
+
+/// One case, ready to be run.
+#[derive(Debug, Clone)]
+pub struct PlannedCase {
+    pub id: String,
+    pub scenario: String,
+    pub title: String,
+    pub guide: Option<String>,
+    pub proves: Vec<String>,
+    pub tags: Vec<String>,
+    pub span: Span,
+    /// Places in the plan of cases that must not have failed.
+    pub needs: Vec<usize>,
+    /// Places of cases that must have ended.
+    pub after: Vec<usize>,
+    /// Why it does not apply, if so.
+    pub skip: Option<String>,
+    /// What the cluster has to say about whether it applies.
+    pub pending: Vec<Pending>,
+    pub known_failure: Option<KnownFailure>,
+    pub namespace: Option<String>,
+    /// Its steps; expressions over captures are not filled yet.
+    pub actions: Vec<Node>,
+    pub expectations: Vec<Node>,
+    /// The cell, shared by its cases: values, and the names that are captured.
+    pub cell: Arc<Cell>,
+}
+
+/// One cell of the matrix.
+#[derive(Debug)]
+pub struct Cell {
+    /// Its number in the plan.
+    pub index: usize,
+    /// `istioVersion=1.20.0,network=internet`; empty where the matrix has one cell.
+    pub name: String,
+    pub values: Values,
+    pub captured: BTreeSet<String>,
+}
+
+/// Plans a suite.
+pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec<Diagnostic>) {
+    let (graph, mut diagnostics) = graph(&loaded.scenarios, &loaded.unread);
+    let suite = loaded.suite.as_ref().map(|(suite, _)| suite);
+    let none = IndexMap::new();
+    let variables = suite.map_or(&none, |suite| &suite.variables);
+    let built_in: Values =
+        BTreeMap::from([("run".to_owned(), json!({"id": run.id, "directory": run.directory.display().to_string()}))]);
+    let names: BTreeSet<String> = variables.keys().map(Text::to_string).chain(built_in.keys().cloned()).collect();
+    let captured = captured(&loaded.scenarios);
+    if loaded.unread.is_nothing() {
+        diagnostics.extend(check_captures(&loaded.scenarios, &captured, &graph, &names));
+    }
+    let mut plan = Plan {
+        suite: suite.map_or_else(|| loaded.root.display().to_string(), |suite| suite.metadata.name.value.clone()),
+        title: suite.and_then(|suite| suite.metadata.title.clone()),
+        digest: loaded.digest.clone(),
+        variables: Values::new(),
+        cases: Vec::new(),
+        releases: Vec::new(),
+    };
+    if loaded.suite_unread {
+        // Without its variables, every expression would be a mistake.
+        return (plan, diagnostics);
+    }
+    let cells = cells(suite, choices, &mut diagnostics);
+    for (index, cell) in cells.iter().enumerate() {
+        let given = Given { set: &choices.set, cell, environment: &choices.environment };
+        let (values, problems) = resolve(variables, &given, &built_in);
+        let resolved = variables.keys().all(|name| values.contains_key(name.as_str()));
+        diagnostics.extend(problems);
+        if index == 0 {
+            let told = |name: &str| name != "run" && !variables.get(name).is_some_and(|spec| spec.secret);
+            plan.variables =
+                values.iter().filter(|(name, _)| told(name)).map(|(n, v)| (n.clone(), v.clone())).collect();
+        }
+        // A variable without a value is taken for one that gets it later, so that mistakes elsewhere are seen all the same.
+        let unresolved = names.iter().filter(|name| !values.contains_key(*name)).cloned();
+        let captured = captured.keys().cloned().chain(unresolved).collect();
+        let name = if cells.len() == 1 { String::new() } else { name_of(cell) };
+        let cell = Arc::new(Cell { index, name, values, captured });
+        let builder = Builder { loaded, graph: &graph, variables, cell };
+        let release = builder.release(&mut diagnostics);
+        plan.releases.extend(release.filter(|release| !plan.releases.contains(release)));
+        let cases = builder.build(plan.cases.len(), &mut diagnostics);
+        if resolved {
+            plan.cases.extend(cases);
+        }
+    }
+    deduplicate(&mut diagnostics);
+    (plan, diagnostics)
+}
+
+impl Plan {
+    /// Leaves only the cases marked; what they need must be among them.
+    pub fn keep(&mut self, marked: &[bool]) {
+        let mut places = vec![None; marked.len()];
+        let mut next = 0;
+        for (index, marked) in marked.iter().enumerate() {
+            if *marked {
+                places[index] = Some(next);
+                next += 1;
+            }
+        }
+        let mut index = 0;
+        self.cases.retain(|_| {
+            index += 1;
+            marked[index - 1]
+        });
+        for case in &mut self.cases {
+            for list in [&mut case.needs, &mut case.after] {
+                *list = list.iter().filter_map(|index| places[*index]).collect();
+            }
+        }
+    }
+}
+
+impl Cell {
+    /// Fills expressions with the cell's values and with `captures`; those over other captures stay as they are.
+    pub fn filler(&self, captures: &BTreeMap<String, Json>) -> Filler {
+        let mut values = self.values.clone();
+        values.extend(captures.iter().map(|(name, value)| (name.clone(), value.clone())));
+        Filler::new(values, self.captured.clone())
+    }
+}
+
+struct Builder<'a> {
+    loaded: &'a Loaded,
+    graph: &'a Graph,
+    variables: &'a IndexMap<Text, VariableSpec>,
+    cell: Arc<Cell>,
+}
+
+impl Builder<'_> {
+    /// The cases of the cell, of which the plan has `offset` before.
+    fn build(&self, offset: usize, diagnostics: &mut Vec<Diagnostic>) -> Vec<PlannedCase> {
+        let mut cases = Vec::new();
+        let filler = self.cell.filler(&BTreeMap::new());
+        // The cells of a matrix share the cluster, so each begins when the one before has ended.
+        let before: Vec<usize> = (0..offset).collect();
+        let all =
+            self.loaded.scenarios.iter().flat_map(|(scenario, _)| scenario.cases.iter().map(move |c| (scenario, c)));
+        for (index, (scenario, case)) in all.enumerate() {
+            let mut planned = self.case(scenario, case, &filler, diagnostics);
+            let shift = |list: &[usize]| list.iter().map(|place| place + offset).collect::<Vec<_>>();
+            planned.needs = shift(&self.graph.needs[index]);
+            planned.after = shift(&self.graph.after[index]);
+            if planned.needs.is_empty() && planned.after.is_empty() {
+                planned.after.clone_from(&before);
+            }
+            cases.push(planned);
+        }
+        cases
+    }
+
+    fn case(
+        &self,
+        scenario: &Scenario,
+        case: &Case,
+        filler: &Filler,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> PlannedCase {
+        let mut id = format!("{}/{}", scenario.metadata.name, case.name);
+        if !self.cell.name.is_empty() {
+            id = format!("{}:{id}", self.cell.name);
+        }
+        let conditions = scenario.when.iter().chain(&case.when);
+        let applies = applies(conditions, self.variables, &self.cell.values, filler);
+        diagnostics.extend(applies.diagnostics);
+        let Steps { actions, expectations } =
+            Steps::of(case, filler, &|name| self.cell.captured.contains(name), diagnostics);
+        if actions.is_empty() && expectations.is_empty() {
+            diagnostics.push(
+                Diagnostic::error(format!("case `{}` does and expects nothing", case.name))
+                    .at(&case.name.span)
+                    .help("give it `do`, `expect` or both"),
+            );
+        }
+        PlannedCase {
+            id,
+            scenario: scenario.metadata.name.value.clone(),
+            title: case.title.clone().unwrap_or_else(|| case.name.value.replace('-', " ")),
+            guide: case.guide.as_ref().or(scenario.guide.as_ref()).map(|heading| heading.value.clone()),
+            proves: case.proves.iter().map(|text| text.value.clone()).collect(),
+            tags: scenario.tags.iter().chain(&case.tags).map(|tag| tag.0.clone()).collect(),
+            span: case.name.span.clone(),
+            needs: Vec::new(),
+            after: Vec::new(),
+            skip: applies.skip,
+            pending: applies.pending,
+            known_failure: case.known_failure.clone(),
+            namespace: self.namespace(scenario, filler, diagnostics),
+            actions,
+            expectations,
+            cell: Arc::clone(&self.cell),
+        }
+    }
+
+    fn release(&self, diagnostics: &mut Vec<Diagnostic>) -> Option<Release> {
+        let suite = self.loaded.suite.as_ref().map(|(suite, _)| suite)?;
+        let release = suite.simulated.as_ref()?.istio.as_ref()?;
+        let filler = self.cell.filler(&BTreeMap::new());
+        let mut text = |name: &str, node: &Node| {
+            let (filled, problems) = filler.fill(node);
+            let told = filled.as_str().map(str::to_owned);
+            if problems.is_empty() && told.is_none() {
+                let title = format!("`{name}` must be a string, not {}", filled.kind());
+                diagnostics.push(Diagnostic::error(title).at(&node.span));
+            }
+            diagnostics.extend(problems);
+            told
+        };
+        Some(Release { registry: text("registry", &release.registry)?, version: text("version", &release.version)? })
+    }
+
+    fn namespace(&self, scenario: &Scenario, filler: &Filler, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
+        let suite = self.loaded.suite.as_ref().and_then(|(suite, _)| suite.namespace.as_ref());
+        let node = scenario.namespace.as_ref().or(suite)?;
+        let (filled, problems) = filler.fill(node);
+        let broken = !problems.is_empty();
+        diagnostics.extend(problems);
+        match filled.as_str() {
+            _ if broken => None,
+            Some(_) if self.waits(&filled) => {
+                diagnostics.push(
+                    Diagnostic::error("`namespace` cannot be a capture")
+                        .at(&node.span)
+                        .help("it is known before the run; give the step itself a `namespace`"),
+                );
+                None
+            }
+            Some(name) => Some(name.to_owned()),
+            None => {
+                let title = format!("`namespace` must be a string, not {}", filled.kind());
+                diagnostics.push(Diagnostic::error(title).at(&node.span));
+                None
+            }
+        }
+    }
+
+    /// Whether expressions of the tree are over captures. A variable that has no value for a mistake is no capture.
+    fn waits(&self, node: &Node) -> bool {
+        names_in(node).iter().any(|name| !self.variables.contains_key(name.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::Choices;
+    use crate::plan::testing::{PODS, planned, planned_as, scenario, sound, suite};
+
+    #[test]
+    fn steps_are_filled_but_for_captures() {
+        let case = "one, do: [{capture: {name: host, of: {kind: Service}, value: object.a}}, {http: {url: 'http://{{ host }}/{{ run.id }}'}}, {http: {url: '{{ run.id }}'}}]";
+        let plan = sound(&scenario("a", &[case]));
+        let urls: Vec<_> =
+            plan.cases[0].actions[1..].iter().map(|node| node.to_json()["http"]["url"].clone()).collect();
+        assert_eq!(urls, [json!("http://{{ host }}/{{ run.id }}"), json!("1234")]);
+    }
+
+    #[rstest]
+    #[case::none("", "", None)]
+    #[case::of_the_suite("namespace: shop-{{ run.id }}\n", "", Some("shop-1234"))]
+    #[case::of_the_scenario("namespace: a\n", "namespace: b\n", Some("b"))]
+    fn the_namespace_is_the_scenarios_or_the_suites(
+        #[case] of_suite: &str,
+        #[case] own: &str,
+        #[case] expected: Option<&str>,
+    ) {
+        let cases = scenario("a", &[&format!("one, {PODS}")]).replace("cases:", &format!("{own}cases:"));
+        assert_eq!(sound(&(suite(of_suite) + &cases)).cases[0].namespace.as_deref(), expected);
+    }
+
+    #[test]
+    fn a_case_has_the_scenarios_guide_and_tags_besides_its_own() {
+        let cases = [format!("one, guide: Own, tags: [slow], {PODS}"), format!("two-words, {PODS}")];
+        let text = scenario("a", &[&cases[0], &cases[1]]).replace("cases:", "guide: All\ntags: [smoke]\ncases:");
+        let plan = sound(&text);
+        let told: Vec<_> =
+            plan.cases.iter().map(|c| (c.guide.as_deref().unwrap(), c.tags.join(" "), c.title.as_str())).collect();
+        assert_eq!(told, [("Own", "smoke slow".to_owned(), "one"), ("All", "smoke".to_owned(), "two words")]);
+    }
+
+    #[test]
+    fn a_cell_begins_when_the_one_before_has_ended() {
+        let text = suite("variables: {n: {type: integer, default: 1}}\nmatrix: {n: [1, 2]}\n")
+            + &scenario("a", &[&format!("one, {PODS}"), &format!("two, needs: [one], {PODS}")]);
+        let (plan, mistakes) = planned_as(&text, &Choices { matrix: true, ..Choices::default() });
+        assert_eq!(mistakes, [""; 0]);
+        let order: Vec<_> = plan.cases.iter().map(|case| (case.needs.as_slice(), case.after.as_slice())).collect();
+        let none: &[usize] = &[];
+        assert_eq!(order, [(none, none), (&[0], none), (none, &[0, 1]), (&[2], none)]);
+    }
+
+    #[test]
+    fn a_mistake_is_told_once_for_all_cells() {
+        let text = suite("variables: {n: {type: integer, default: 1}}\nmatrix: {n: [1, 2]}\n")
+            + &scenario("a", &["one, do: [{http: {url: '{{ m }}'}}]"]);
+        let (_, mistakes) = planned_as(&text, &Choices { matrix: true, ..Choices::default() });
+        assert_eq!(mistakes.len(), 1, "{mistakes:#?}");
+    }
+
+    #[test]
+    fn a_variable_without_a_value_does_not_hide_other_mistakes() {
+        let text = suite("variables: {version: {type: version, default: new}}\n")
+            + &scenario("a", &["one, do: [{http: {url: '{{ version }}/{{ hots }}'}}]"]);
+        let mistakes = planned(&text).1;
+        assert_eq!(mistakes.len(), 2, "{mistakes:#?}");
+        assert!(mistakes[1].contains("unknown variable `hots`"), "{mistakes:#?}");
+    }
+
+    #[test]
+    fn without_its_suite_nothing_is_said_of_variables() {
+        let text = suite("variables: {host: shop}\n") + &scenario("a", &["one, do: [{http: {url: '{{ host }}'}}]"]);
+        let mistakes = planned(&text).1;
+        assert_eq!(mistakes, ["4:19 `host` must be a map, not a string"]);
+    }
+
+    #[test]
+    fn the_same_text_gives_the_same_plan() {
+        let text = suite("variables: {a: {type: map, default: {z: 1, y: 2, x: 3}}}\n")
+            + &scenario(
+                "a",
+                &["one, do: [{run: {program: a, args: ['of {{ a }}', '{{ a | items | length | string }}']}}]"],
+            );
+        assert_eq!(format!("{:?}", sound(&text).cases[0].actions), format!("{:?}", sound(&text).cases[0].actions));
+    }
+}

@@ -1,0 +1,19 @@
+//! From a suite as it is written to the cases of a run: matrix × scenario × case, every expression filled that can be.
+//!
+//! Pure: the same suite and choices give the same plan, and everything that is wrong comes back at once.
+
+mod build;
+mod captures;
+mod condition;
+mod graph;
+mod matrix;
+mod select;
+mod steps;
+#[cfg(test)]
+mod testing;
+mod variables;
+
+pub use build::{Choices, Plan, PlannedCase, Release, RunIdentity, plan};
+pub use condition::Pending;
+pub use select::{Selection, select};
+pub use variables::{Values, read_environment};

@@ -1,0 +1,88 @@
+//! Kubernetes manifests to JSON.
+
+use serde_json::Value;
+use serde_saphyr::{Budget, Options};
+
+/// Why a manifest could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// With the library's own words, which name line and column.
+    #[error("not valid YAML: {0}")]
+    Syntax(String),
+    /// The document, counted from 1, and what it lacks.
+    #[error("document {document} has no `{field}`")]
+    Incomplete { document: usize, field: &'static str },
+}
+
+/// The objects of a multi-document manifest in the file's order; a `List` is opened, empty documents are left out.
+pub fn manifests(text: &str) -> Result<Vec<Value>, ManifestError> {
+    let documents = serde_saphyr::from_str_multiple_with_options::<Value, Vec<_>>(text, options())
+        .map_err(|error| ManifestError::Syntax(error.without_snippet().to_string()))?;
+    let mut objects = Vec::new();
+    for (index, document) in documents.into_iter().enumerate() {
+        flatten(document, index + 1, &mut objects)?;
+    }
+    Ok(objects)
+}
+
+fn flatten(document: Value, number: usize, objects: &mut Vec<Value>) -> Result<(), ManifestError> {
+    if document.is_null() {
+        return Ok(());
+    }
+    let text = |path: &str| document.pointer(path).and_then(Value::as_str).filter(|value| !value.is_empty());
+    let Some(kind) = text("/kind") else {
+        return Err(ManifestError::Incomplete { document: number, field: "kind" });
+    };
+    if text("/apiVersion").is_none() {
+        return Err(ManifestError::Incomplete { document: number, field: "apiVersion" });
+    }
+    if kind.ends_with("List") && document.get("items").is_some_and(Value::is_array) {
+        let items = document["items"].as_array().cloned().unwrap_or_default();
+        return items.into_iter().try_for_each(|item| flatten(item, number, objects));
+    }
+    if text("/metadata/name").is_none() && text("/metadata/generateName").is_none() {
+        return Err(ManifestError::Incomplete { document: number, field: "metadata.name" });
+    }
+    objects.push(document);
+    Ok(())
+}
+
+/// Manifests are as large as their authors made them (Istio's CRDs are half a megabyte), and written for Go's YAML, which
+/// reads `0644` as octal.
+fn options() -> Options {
+    let mut budget = Budget::default();
+    budget.max_nodes = 5_000_000;
+    budget.max_events = 20_000_000;
+    budget.max_total_scalar_bytes = 256 << 20;
+    budget.max_documents = 100_000;
+    let mut options = Options::default();
+    options.budget = Some(budget);
+    options.legacy_octal_numbers = true;
+    options.emit_comments = false;
+    options.with_snippet = false;
+    options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_opened_and_empty_documents_are_left_out() {
+        let text = "---\n---\napiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret, metadata: {name: a}}\n---\n# nothing\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: b}\n";
+        let names: Vec<_> = manifests(text).unwrap().iter().map(|object| object["metadata"]["name"].clone()).collect();
+        assert_eq!(names, ["a", "b"]);
+    }
+
+    #[test]
+    fn file_modes_are_octal_as_in_go() {
+        let objects = manifests("apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nmode: 0644\n").unwrap();
+        assert_eq!(objects[0]["mode"], 0o644);
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let error = manifests("apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n---\nkind: Pod\n").unwrap_err();
+        assert_eq!(error.to_string(), "document 2 has no `apiVersion`");
+    }
+}
