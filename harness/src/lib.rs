@@ -10,6 +10,7 @@ pub mod conformance;
 pub mod diagnostic;
 pub mod engine;
 pub mod expectation;
+pub mod journal;
 pub mod language;
 pub mod load;
 pub mod plan;

@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::{Done, Undone};
 use crate::{
     cluster::{Kind, KindError, Verb},
-    engine::{Change, Context},
+    engine::Context,
+    journal::{Change, Changing, intent},
     yaml::manifests,
 };
 
@@ -51,8 +52,14 @@ impl Apply {
         let mut objects = self.objects(context)?;
         objects.sort_by_key(rank);
         for wave in objects.chunk_by(|a, b| rank(a) == rank(b)) {
-            let answers: Vec<Value> = stream::iter(wave.to_vec())
-                .map(|object| self.apply(context, object))
+            let prepared: Vec<Prepared> = stream::iter(wave.to_vec())
+                .map(|object| self.prepare(context, object))
+                .buffered(AT_ONCE)
+                .try_collect()
+                .await?;
+            context.ledger.changing(prepared.iter().map(|prepared| prepared.changing.clone()).collect())?;
+            let answers: Vec<Value> = stream::iter(prepared)
+                .map(|prepared| self.apply(context, prepared))
                 .buffered(AT_ONCE)
                 .try_collect()
                 .await?;
@@ -75,13 +82,15 @@ impl Apply {
         Ok(objects)
     }
 
-    async fn apply(&self, context: &Context<'_>, mut object: Value) -> Result<Value, Undone> {
+    /// Finds out where an object goes, and what is there.
+    async fn prepare(&self, context: &Context<'_>, mut object: Value) -> Result<Prepared, Undone> {
         let text = |pointer| object.pointer(pointer).and_then(Value::as_str);
         let (Some(api_version), Some(name), Some(kind)) = (text("/apiVersion"), text("/metadata/name"), text("/kind"))
         else {
             return Err(Undone::Errored(format!("an object without apiVersion, kind or name: {object}")));
         };
-        let (name, kind) = (&name.to_owned(), &kind.to_owned());
+        let (name, kind) = (name.to_owned(), kind.to_owned());
+        let (name, kind) = (name.as_str(), kind.as_str());
         let found = context.cluster.kind(Some(api_version), kind).await;
         let found = found.map_err(|error: KindError| name_it(error.into(), kind, name))?;
         let namespace = match text("/metadata/namespace").map(str::to_owned) {
@@ -89,20 +98,31 @@ impl Apply {
             _ if found.namespaced => Some(context.namespace(self.namespace.as_deref())?.to_owned()),
             _ => None,
         };
-        let namespace = namespace.as_deref();
-        let path = found.path(namespace, Some(name));
-        if let Some(namespace) = namespace {
-            object["metadata"]["namespace"] = namespace.into();
+        if let Some(namespace) = &namespace {
+            object["metadata"]["namespace"] = namespace.as_str().into();
         }
-        context.label_as_own(&mut object);
-        context.ledger.applying(&found, namespace, name);
-        let verb = Verb::Apply { object, force: self.force };
-        let answer = context.cluster.request(&path, &verb, context.deadline, context.cancel).await;
+        let change = Change::of(&found, namespace.as_deref(), name);
+        let before = context.before(&change).await.map_err(|undone| name_it(undone, kind, name))?;
+        context.mark_as_own(&mut object, before.is_none());
+        let changing = Changing { change, before, set: intent(&object) };
+        Ok(Prepared { object, changing })
+    }
+
+    async fn apply(&self, context: &Context<'_>, prepared: Prepared) -> Result<Value, Undone> {
+        let change = prepared.changing.change;
+        let verb = Verb::Apply { object: prepared.object, force: self.force };
+        let answer = context.cluster.request(&change.path(), &verb, context.deadline, context.cancel).await;
         context.cluster.watches.changed();
-        let answer = answer.map_err(|trouble| name_it(trouble.into(), kind, name))?;
-        context.ledger.applied(Change::of(&found, namespace, name), answer.created);
+        let answer = answer.map_err(|trouble| name_it(trouble.into(), &change.kind.resource.kind, &change.name))?;
+        context.ledger.changed(&change, &answer);
         Ok(answer.body)
     }
+}
+
+/// An object that is about to be applied.
+struct Prepared {
+    object: Value,
+    changing: Changing,
 }
 
 /// An error that says which object it is about.

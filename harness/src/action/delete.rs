@@ -10,8 +10,9 @@ use serde_json::Value;
 use super::{Done, Undone};
 use crate::{
     cluster::{Kind, KindError, Object, Trouble, Verb},
-    engine::{Change, Context},
+    engine::Context,
     expectation::Selection,
+    journal::Change,
     yaml::manifests,
 };
 
@@ -28,6 +29,9 @@ pub struct Delete {
     /// Objects that are not there are no failure.
     #[serde(default)]
     pub ignore_not_found: bool,
+    /// Delete also what was there before the run: it does not come back.
+    #[serde(default)]
+    pub existing: bool,
     /// Do not wait until they are gone.
     #[serde(default)]
     pub no_wait: bool,
@@ -35,9 +39,9 @@ pub struct Delete {
 
 #[derive(Clone)]
 struct Doomed {
-    kind: Kind,
-    namespace: Option<String>,
-    name: String,
+    change: Change,
+    /// As it is, where that is known.
+    seen: Option<Arc<Object>>,
 }
 
 impl Delete {
@@ -52,17 +56,17 @@ impl Delete {
     pub async fn perform(&self, context: &Context<'_>) -> Result<Done, Undone> {
         let doomed = self.doomed(context).await?;
         let missing: Vec<Option<String>> =
-            stream::iter(doomed.clone()).map(|object| remove(context, object)).buffered(8).try_collect().await?;
+            stream::iter(doomed.clone()).map(|object| self.remove(context, object)).buffered(8).try_collect().await?;
         let missing: Vec<String> = missing.into_iter().flatten().collect();
         if !missing.is_empty() && !self.ignore_not_found {
             return Err(Undone::failed(format!("not there to delete: {}", missing.join(", "))));
         }
         for object in &doomed {
             if !self.no_wait {
-                gone(context, object).await?;
+                gone(context, &object.change).await?;
             }
             // What does not go is still the run's to take back, and to name.
-            context.ledger.deleted(&Change::of(&object.kind, object.namespace.as_deref(), &object.name));
+            context.ledger.deleted(&object.change);
         }
         Ok(Done::default())
     }
@@ -87,7 +91,8 @@ impl Delete {
                     None if kind.namespaced => Some(context.namespace(self.namespace.as_deref())?.to_owned()),
                     None => None,
                 };
-                doomed.push(Doomed { kind, namespace, name: text("/metadata/name").to_owned() });
+                let change = Change::of(&kind, namespace.as_deref(), text("/metadata/name"));
+                doomed.push(Doomed { change, seen: None });
             }
         }
         if let Some(selection) = &self.of {
@@ -105,40 +110,61 @@ impl Delete {
         let namespace = context.namespace_of(kind, selection.target().namespace)?;
         let one_place = namespace.is_some() || !kind.namespaced;
         if let Some(name) = selection.name.as_ref().filter(|_| one_place) {
-            return Ok(vec![Doomed { kind: kind.clone(), namespace, name: name.clone() }]);
+            return Ok(vec![Doomed { change: Change::of(kind, namespace.as_deref(), name), seen: None }]);
         }
         let objects = context.objects(kind, namespace.as_deref(), &selection.target()).await?;
         if objects.is_empty() && !self.ignore_not_found {
             return Err(Undone::failed(format!("there are no {} to delete", selection.target().describe())));
         }
-        let doomed = objects.into_iter().map(|object: Arc<Object>| Doomed {
-            kind: kind.clone(),
-            namespace: Some(object.namespace.clone()).filter(|namespace| !namespace.is_empty()),
-            name: object.name.clone(),
+        let doomed = objects.into_iter().map(|object: Arc<Object>| {
+            let namespace = Some(object.namespace.as_str()).filter(|namespace| !namespace.is_empty());
+            Doomed { change: Change::of(kind, namespace, &object.name), seen: Some(object) }
         });
         Ok(doomed.collect())
     }
-}
 
-/// Asks for the deletion; gives the object's name if it was not there.
-async fn remove(context: &Context<'_>, object: Doomed) -> Result<Option<String>, Undone> {
-    let path = object.kind.path(object.namespace.as_deref(), Some(&object.name));
-    let verb = Verb::Delete { propagation: "Background" };
-    let answer = context.cluster.request(&path, &verb, context.deadline, context.cancel).await;
-    context.cluster.watches.changed();
-    let reference = object.kind.reference(&object.name);
-    match answer {
-        Ok(_) | Err(Trouble::NotFound { .. }) => Ok(answer.is_err().then_some(reference)),
-        Err(trouble) => match Undone::from(trouble) {
-            Undone::Failed { reason, seen, output } => {
-                Err(Undone::Failed { reason: format!("{reference}: {reason}"), seen, output })
+    /// Asks for the deletion; gives the object's name if it was not there.
+    async fn remove(&self, context: &Context<'_>, object: Doomed) -> Result<Option<String>, Undone> {
+        let (change, path) = (&object.change, object.change.path());
+        let reference = change.kind.reference(&change.name);
+        let mut uid = None;
+        if !self.existing && !context.ledger.made(change) {
+            let seen = match &object.seen {
+                Some(seen) => seen.json.clone(),
+                None => match context.cluster.request(&path, &Verb::Get, context.deadline, context.cancel).await {
+                    Ok(answer) => answer.body,
+                    Err(Trouble::NotFound { .. }) => return Ok(Some(reference)),
+                    Err(trouble) => return Err(about(trouble, &reference)),
+                },
+            };
+            if context.was_there_before(&seen) {
+                return Err(Undone::failed(format!(
+                    "{} was there before the run, and is not deleted (`existing: true` would)",
+                    change.describe()
+                )));
             }
-            other => Err(other),
-        },
+            uid = seen["metadata"]["uid"].as_str().map(str::to_owned);
+        }
+        let verb = Verb::Delete { propagation: "Background", uid };
+        let answer = context.cluster.request(&path, &verb, context.deadline, context.cancel).await;
+        context.cluster.watches.changed();
+        match answer {
+            Ok(_) | Err(Trouble::NotFound { .. }) => Ok(answer.is_err().then_some(reference)),
+            Err(trouble) => Err(about(trouble, &reference)),
+        }
     }
 }
 
-async fn gone(context: &Context<'_>, object: &Doomed) -> Result<(), Undone> {
-    let what = format!("{} to be gone", object.kind.reference(&object.name));
-    context.until(&object.kind, object.namespace.as_deref(), &object.name, &what, |object| object.is_none()).await
+fn about(trouble: Trouble, reference: &str) -> Undone {
+    match Undone::from(trouble) {
+        Undone::Failed { reason, seen, output } => {
+            Undone::Failed { reason: format!("{reference}: {reason}"), seen, output }
+        }
+        other => other,
+    }
+}
+
+async fn gone(context: &Context<'_>, change: &Change) -> Result<(), Undone> {
+    let what = format!("{} to be gone", change.kind.reference(&change.name));
+    context.until(&change.kind, change.namespace.as_deref(), &change.name, &what, |object| object.is_none()).await
 }

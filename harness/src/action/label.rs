@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::{Done, Undone};
 use crate::{
     cluster::Verb,
-    engine::{Change, Context},
+    engine::Context,
+    journal::{Change, Changing},
 };
 
 /// Sets and removes labels of one object that exists.
@@ -41,16 +42,20 @@ impl Label {
         };
         let path = kind.path(namespace, Some(&self.name));
         // What was there before is what the run gives back in the end.
-        let before = context.cluster.request(&path, &Verb::Get, context.deadline, context.cancel).await?.body;
+        let change = Change::of(&kind, namespace, &self.name);
+        let before = match context.ledger.made(&change) {
+            true => None,
+            false => Some(context.cluster.request(&path, &Verb::Get, context.deadline, context.cancel).await?.body),
+        };
         let removed = self.remove.iter().map(|key| (key.clone(), Value::Null));
         let labels: serde_json::Map<String, Value> =
             self.set.iter().map(|(key, value)| (key.clone(), json!(value))).chain(removed).collect();
-        let change = Change::of(&kind, namespace, &self.name);
-        context.ledger.labeling(&change, &before["metadata"]["labels"], &labels);
-        let patch = Verb::Merge(json!({"metadata": {"labels": labels}}));
+        let patch = json!({"metadata": {"labels": labels}});
+        context.ledger.changing(vec![Changing { change: change.clone(), before, set: patch.clone() }])?;
+        let patch = Verb::Merge(patch);
         let answer = context.cluster.request(&path, &patch, context.deadline, context.cancel).await;
         context.cluster.watches.changed();
-        answer?;
+        context.ledger.changed(&change, &answer?);
         Ok(Done::default())
     }
 }

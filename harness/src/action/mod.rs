@@ -173,6 +173,15 @@ impl Gained {
     }
 }
 
+impl std::fmt::Display for Undone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Failed { reason, .. } | Self::Errored(reason) => f.write_str(reason),
+            Self::Interrupted => f.write_str("interrupted"),
+        }
+    }
+}
+
 impl Undone {
     pub fn failed(reason: impl Into<String>) -> Self {
         Self::Failed { reason: reason.into(), seen: None, output: None }

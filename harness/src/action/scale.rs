@@ -5,10 +5,14 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Done, Undone};
-use crate::{cluster::Verb, engine::Context};
+use crate::{
+    cluster::Verb,
+    engine::Context,
+    journal::{Change, Changing},
+};
 
-/// Sets the replicas of a Deployment, StatefulSet or any kind that has a scale. It is not undone: the workload is one that
-/// the suite itself made, or whose number the suite sets again.
+/// Sets the replicas of a Deployment, StatefulSet or any kind that has a scale. Of a workload that was there before, the
+/// number is given back in the end.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Scale {
@@ -28,11 +32,14 @@ impl Scale {
     pub async fn perform(&self, context: &Context<'_>) -> Result<Done, Undone> {
         let kind = context.cluster.kind(self.api_version.as_deref(), &self.kind).await?;
         let namespace = context.namespace(self.namespace.as_deref())?;
-        let path = format!("{}/scale", kind.path(Some(namespace), Some(&self.name)));
-        let patch = Verb::Merge(json!({"spec": {"replicas": self.replicas}}));
-        let answer = context.cluster.request(&path, &patch, context.deadline, context.cancel).await;
+        let change = Change::of(&kind, Some(namespace), &self.name).through("scale");
+        let before = context.before(&change).await?;
+        let patch = json!({"spec": {"replicas": self.replicas}});
+        context.ledger.changing(vec![Changing { change: change.clone(), before, set: patch.clone() }])?;
+        let answer =
+            context.cluster.request(&change.path(), &Verb::Merge(patch), context.deadline, context.cancel).await;
         context.cluster.watches.changed();
-        answer?;
+        context.ledger.changed(&change, &answer?);
         Ok(Done::default())
     }
 }

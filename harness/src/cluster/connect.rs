@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::version::Info;
 use kube::{
     Client, Config,
+    client::Body,
     config::{AuthInfo, Context, KubeConfigOptions, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext},
 };
 
@@ -28,6 +31,8 @@ pub struct Connection {
     /// As `/version` gives it: `v1.28.15`.
     pub git_version: String,
     pub version: semver::Version,
+    /// By the cluster's own clock, to the second; `None` where the API server did not say.
+    pub answered_at: Option<Timestamp>,
 }
 
 /// Why there is no connection.
@@ -58,10 +63,8 @@ pub async fn connect(options: &ConnectOptions, directory: &Path) -> Result<Clust
     let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
     let client = Client::try_from(config.clone())
         .map_err(|error| ConnectError::Client { server: server.clone(), reason: error.to_string() })?;
-    let info = client
-        .apiserver_version()
-        .await
-        .map_err(|error| ConnectError::Version { server: server.clone(), trouble: error.into() })?;
+    let (info, answered_at) =
+        ask(&client).await.map_err(|trouble| ConnectError::Version { server: server.clone(), trouble })?;
     let version = crate::language::formats::version(&info.git_version)
         .map_err(|error| ConnectError::Version { server: server.clone(), trouble: Trouble::Unreadable(error) })?;
     let path = directory.join("kubeconfig");
@@ -71,13 +74,29 @@ pub async fn connect(options: &ConnectOptions, directory: &Path) -> Result<Clust
         watches: Watches::new(client.clone()),
         client,
         config,
-        connection: Connection { context, server, git_version: info.git_version, version },
+        connection: Connection { context, server, git_version: info.git_version, version, answered_at },
         kubeconfig: path,
         outage: super::OUTAGE,
         pace: super::Pace::REAL,
         reach: super::Reach::default(),
         simulator: None,
     })
+}
+
+/// The version, and the time at which it was told.
+async fn ask(client: &Client) -> Result<(Info, Option<Timestamp>), Trouble> {
+    let request = http::Request::get("/version").body(Body::empty());
+    let request = request.map_err(|error| Trouble::Unreadable(error.to_string()))?;
+    let response = client.send(request).await?;
+    let code = response.status().as_u16();
+    let date = response.headers().get(http::header::DATE).and_then(|date| date.to_str().ok()).map(str::to_owned);
+    let body = response.into_body().collect_bytes().await.map_err(|error| Trouble::Unreachable(error.to_string()))?;
+    if code != 200 {
+        return Err(Trouble::of(code, None, &body));
+    }
+    let info = serde_json::from_slice(&body).map_err(|error| Trouble::Unreadable(error.to_string()))?;
+    let answered_at = date.and_then(|date| jiff::fmt::rfc2822::parse(&date).ok()).map(|date| date.timestamp());
+    Ok((info, answered_at))
 }
 
 async fn from_kubeconfig(options: &ConnectOptions) -> Result<(Config, Kubeconfig, String), ConnectError> {

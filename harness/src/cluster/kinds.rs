@@ -11,7 +11,7 @@ use kube::{
 use super::Trouble;
 
 /// A kind that the cluster serves.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Kind {
     pub resource: ApiResource,
     pub namespaced: bool,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{Method, Request, header};
 use kube::client::Body;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -21,9 +21,10 @@ pub enum Verb {
     },
     /// A JSON merge patch.
     Merge(Value),
-    /// With foreground, background or orphan propagation.
+    /// With foreground, background or orphan propagation; with a uid, only the object that has it.
     Delete {
         propagation: &'static str,
+        uid: Option<String>,
     },
 }
 
@@ -58,14 +59,14 @@ impl Cluster {
                 "application/merge-patch+json",
                 patch.to_string().into_bytes(),
             ),
-            Verb::Delete { propagation } => (
-                Method::DELETE,
-                String::new(),
-                "application/json",
-                serde_json::json!({"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": propagation})
-                    .to_string()
-                    .into_bytes(),
-            ),
+            Verb::Delete { propagation, uid } => {
+                let mut options =
+                    json!({"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": propagation});
+                if let Some(uid) = uid {
+                    options["preconditions"] = json!({"uid": uid});
+                }
+                (Method::DELETE, String::new(), "application/json", options.to_string().into_bytes())
+            }
         };
         let request = Request::builder()
             .method(method)

@@ -17,7 +17,7 @@ use super::{
     converge::{Converged, Timing, converge},
     event::Events,
     hopeless::PATIENCE,
-    ledger::{Ledger, Undo},
+    ledger::Ledger,
     probe::probe,
     record,
 };
@@ -26,6 +26,7 @@ use crate::{
     cluster::Cluster,
     diagnostic::Span,
     expectation::{Expectation, Subject},
+    journal::Undo,
     language::{ActionStep, ExpectationStep, names_in},
     plan::PlannedCase,
     yaml::Node,
@@ -38,6 +39,8 @@ pub struct Shared {
     pub http: reqwest::Client,
     pub work: PathBuf,
     pub run_id: String,
+    /// When the run began, by the cluster's clock.
+    pub began: Option<jiff::Timestamp>,
     pub cancel: CancellationToken,
     pub events: Events,
     pub images: Mutex<BTreeSet<ImageSeen>>,
@@ -118,12 +121,14 @@ impl Running<'_> {
         let mut context = self.context(deadline, &step.span);
         context.note(title.clone());
         if let Some(undo) = &step.options.undo {
-            self.shared.ledger.running(Undo {
+            let undo = Undo {
                 title: title.clone(),
-                unless: undo.unless.as_ref().map(|node| node.0.clone()),
-                actions: undo.actions.iter().map(|action| action.0.clone()).collect(),
+                unless: undo.unless.as_ref().map(|node| node.0.to_json()),
+                actions: undo.actions.iter().map(|action| action.0.to_json()).collect(),
                 namespace: self.planned.namespace.clone(),
-            });
+                file: step.span.source.path.clone(),
+            };
+            self.shared.ledger.running(undo).map_err(|undone| errored(undone.to_string()))?;
         }
         context.gained.clone_from(&self.gained);
         let done = tokio::select! {
@@ -238,6 +243,7 @@ impl Running<'_> {
             directory: span.source.path.parent().unwrap_or(Path::new(".")),
             default_namespace: self.planned.namespace.as_deref(),
             run_id: &self.shared.run_id,
+            began: self.shared.began,
             deadline,
             cancel: &self.shared.cancel,
             gained: None,

@@ -19,8 +19,9 @@ use super::{
 };
 use crate::{
     action::{Gained, Undone},
-    cluster::{Cluster, Kind, Object, Scope},
+    cluster::{Cluster, Kind, Object, Scope, Trouble, Verb},
     expectation::{Namespaces, Target, Watched},
+    journal::Change,
 };
 
 /// What one step of one case works with.
@@ -35,6 +36,8 @@ pub struct Context<'a> {
     /// The scenario's namespace.
     pub default_namespace: Option<&'a str>,
     pub run_id: &'a str,
+    /// When the run began, by the cluster's clock.
+    pub began: Option<jiff::Timestamp>,
     pub deadline: Instant,
     pub cancel: &'a CancellationToken,
     /// What the case's last action gave back.
@@ -48,6 +51,8 @@ pub struct Context<'a> {
 
 /// The label that every object of a run carries: the run's id.
 pub const RUN_LABEL: &str = "meshproof.dev/run";
+/// The annotation of those that the run made, rather than found: the run's id.
+pub const MADE_ANNOTATION: &str = "meshproof.dev/made";
 
 impl Context<'_> {
     /// The namespace named, or the scenario's.
@@ -80,14 +85,44 @@ impl Context<'_> {
         folder.map(tempfile::TempDir::keep).map_err(failed)
     }
 
-    /// Marks an object that is about to be applied as the run's.
-    pub fn label_as_own(&self, object: &mut Value) {
-        if let Some(metadata) = object["metadata"].as_object_mut() {
-            let labels = metadata.entry("labels").or_insert_with(|| json!({}));
-            if labels.is_object() {
-                labels[RUN_LABEL] = self.run_id.into();
+    /// Marks an object that is about to be applied as the run's, and as made by it where it was not there before.
+    pub fn mark_as_own(&self, object: &mut Value, is_new: bool) {
+        let Some(metadata) = object["metadata"].as_object_mut() else { return };
+        let mut mark = |field: &str, key: &str| {
+            let marks = metadata.entry(field).or_insert_with(|| json!({}));
+            if marks.is_object() {
+                marks[key] = self.run_id.into();
             }
+        };
+        mark("labels", RUN_LABEL);
+        if is_new {
+            mark("annotations", MADE_ANNOTATION);
         }
+    }
+
+    /// What an object is before the run changes it, `None` if it is not there: nothing is asked of one that the run knows, or that
+    /// can only be there if the run made it.
+    pub async fn before(&self, change: &Change) -> Result<Option<Value>, Undone> {
+        if let Some(known) = self.ledger.before(change) {
+            return Ok(known);
+        }
+        if self.ledger.made(change) {
+            return Ok(None);
+        }
+        match self.cluster.request(&change.path(), &Verb::Get, self.deadline, self.cancel).await {
+            Ok(answer) => Ok(Some(answer.body)),
+            Err(Trouble::NotFound { .. }) => Ok(None),
+            Err(trouble) => Err(trouble.into()),
+        }
+    }
+
+    /// Whether an object was there before the run began, as far as its own words tell. What an earlier run made and could not
+    /// take back is nobody's.
+    pub fn was_there_before(&self, object: &Value) -> bool {
+        let metadata = &object["metadata"];
+        let made_at = metadata["creationTimestamp"].as_str().and_then(|at| at.parse::<jiff::Timestamp>().ok());
+        let is_older = made_at.zip(self.began).is_some_and(|(made_at, began)| made_at < began);
+        is_older && !metadata["annotations"][MADE_ANNOTATION].is_string()
     }
 
     /// Says what is waited for.

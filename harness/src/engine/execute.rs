@@ -85,6 +85,7 @@ pub async fn execute(
         }
     };
     let shared = Arc::new(Shared {
+        began: cluster.connection.answered_at,
         cluster,
         ledger: super::Ledger::default(),
         http,

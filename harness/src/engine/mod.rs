@@ -9,13 +9,14 @@ mod hopeless;
 mod ledger;
 mod probe;
 mod record;
+mod restore;
 mod schedule;
 mod teardown;
 
-pub use context::Context;
+pub use context::{Context, MADE_ANNOTATION, RUN_LABEL};
 pub use converge::{Converged, Timing};
 pub use event::{Event, Events};
 pub use execute::{Options, Outcome, Signals, execute, make_directory};
 pub use hopeless::{Hopeless, PATIENCE};
-pub use ledger::{Change, Ledger, Undo};
+pub use ledger::Ledger;
 pub use record::{blank, now, title};

@@ -59,7 +59,7 @@ async fn an_object_that_was_there_keeps_what_was_not_the_runs() {
     let object = api.get("ConfigMap", "ns", "m").expect("it was there before");
     assert_eq!((&object["data"], &object["metadata"]["labels"]), (&json!({"theirs": "1"}), &json!({"theirs": "yes"})));
     assert_eq!(api.count("DELETE configmaps"), 0);
-    assert_eq!(ended.torn_down(), ["fields of configmap/m in ns"]);
+    assert_eq!(ended.torn_down(), ["changes to configmap/m in ns"]);
 }
 
 #[tokio::test]

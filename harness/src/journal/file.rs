@@ -1,0 +1,71 @@
+//! The file of a journal, as it is written.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::Write,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use super::line::{Begun, Line};
+
+/// A journal that is being written. Readable by its owner only: it holds objects as they were, secrets among them.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+}
+
+/// Why a line is not on disk; what it announces must not be done.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to write the journal {path}: {error}")]
+pub struct JournalError {
+    pub path: PathBuf,
+    pub error: std::io::Error,
+}
+
+impl Journal {
+    /// Begins a new file at `path`, whose folder is made if it has to be.
+    pub fn begin(path: &Path, begun: Begun) -> Result<Self, JournalError> {
+        let failed = |error| JournalError { path: path.to_owned(), error };
+        if let Some(folder) = path.parent() {
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+        }
+        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+        let mut journal = Self { path: path.to_owned(), file };
+        journal.write(&Line::Begun(Box::new(begun)))?;
+        Ok(journal)
+    }
+
+    /// Goes on with one that another process left.
+    pub fn go_on(path: &Path) -> Result<Self, JournalError> {
+        let failed = |error| JournalError { path: path.to_owned(), error };
+        let mut file = OpenOptions::new().append(true).open(path).map_err(failed)?;
+        // What that process was writing as it ended is no line.
+        file.write_all(b"\n").map_err(failed)?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    /// Writes a line. One that announces a change is on the disk itself when this returns; others survive the process, and
+    /// what follows from their loss is that something is asked about that is known.
+    pub fn write(&mut self, line: &Line) -> Result<(), JournalError> {
+        let failed = |error| JournalError { path: self.path.clone(), error };
+        let mut text = serde_json::to_vec(line).map_err(|error| failed(error.into()))?;
+        text.push(b'\n');
+        self.file.write_all(&text).map_err(failed)?;
+        match line {
+            Line::Begun(_) | Line::Changing { .. } | Line::Running(_) => self.file.sync_data().map_err(failed),
+            Line::Changed { .. } | Line::Deleted { .. } | Line::TakenBack { .. } | Line::Ended => Ok(()),
+        }
+    }
+
+    /// Ends the journal: nothing is left to take back, and nobody needs the file.
+    pub fn end(mut self) -> Result<(), JournalError> {
+        self.write(&Line::Ended)?;
+        std::fs::remove_file(&self.path).map_err(|error| JournalError { path: self.path, error })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
