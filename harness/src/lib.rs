@@ -14,6 +14,7 @@ pub mod journal;
 pub mod language;
 pub mod load;
 pub mod plan;
+pub mod safety;
 pub mod yaml;
 
 /// The name under which the API server keeps what this program changes.

@@ -4,7 +4,7 @@ use crate::record::{Report, Summary};
 
 /// Nothing failed, and something was proved: at least one case passed or failed as known.
 pub const PASSED: u8 = 0;
-/// At least one case failed: the product is not as expected. It wins over [`ERRORED`], because a product that is known
+/// At least one case failed, or the cluster is not as it was before the run: the product is not as expected. It wins over [`ERRORED`], because a product that is known
 /// to be broken must not hide behind a check that could not be made.
 pub const FAILED: u8 = 1;
 /// No case failed, but the run does not prove the product either: a case is errored, blocked or without a verdict;
@@ -22,7 +22,7 @@ pub fn exit_code(report: &Report) -> u8 {
     let counts = Summary::of(&report.cases);
     if report.run.interrupted {
         INTERRUPTED
-    } else if counts.failed > 0 {
+    } else if counts.failed > 0 || !report.leftovers.is_empty() {
         FAILED
     } else if counts.errored > 0 || counts.pending > 0 || !beyond_cases(report).is_empty() {
         ERRORED
@@ -36,7 +36,7 @@ pub fn exit_code(report: &Report) -> u8 {
 /// Every rendering shows these, so that none looks green when the exit code is not [`PASSED`].
 pub(crate) fn beyond_cases(report: &Report) -> Vec<String> {
     let counts = Summary::of(&report.cases);
-    let mut reasons = report.problems.clone();
+    let mut reasons = [report.problems.clone(), report.leftovers.clone()].concat();
     if report.run.interrupted {
         reasons.push("the run was interrupted".to_owned());
     }

@@ -26,6 +26,10 @@ pub struct Report {
     pub cases: Vec<CaseRecord>,
     /// What went wrong outside any case (the cluster could not be reached, teardown left something), each a sentence.
     pub problems: Vec<String>,
+    /// What the run left behind on the cluster, took from it or changed for good, by comparing its objects before and after, each a
+    /// sentence. A failure of its own.
+    #[serde(default)]
+    pub leftovers: Vec<String>,
 }
 
 /// When and by what the run was made.

@@ -44,6 +44,7 @@ fn report(cases: Vec<CaseRecord>) -> Report {
         summary: Summary::of(&cases),
         cases,
         problems: Vec::new(),
+        leftovers: Vec::new(),
     }
 }
 

@@ -21,6 +21,7 @@ use super::{Done, Gained, Undone, shell};
 use crate::{
     engine::{Context, Hopeless},
     expectation::{enumerate, excerpt},
+    safety::RUN_VARIABLE,
 };
 
 /// Runs a program with a list of arguments; no shell reads them. `KUBECONFIG` names the run's cluster.
@@ -153,6 +154,7 @@ impl Run {
         Command::new(&program)
             .args(&self.args)
             .env("KUBECONFIG", &context.cluster.kubeconfig)
+            .env(RUN_VARIABLE, context.run_id)
             .envs(context.cluster.reach.variables())
             .envs(&self.env)
             .current_dir(directory)

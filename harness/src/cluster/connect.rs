@@ -33,6 +33,9 @@ pub struct Connection {
     pub version: semver::Version,
     /// By the cluster's own clock, to the second; `None` where the API server did not say.
     pub answered_at: Option<Timestamp>,
+    /// The kubeconfig that was read, where it was one file.
+    pub kubeconfig: Option<PathBuf>,
+    pub in_cluster: bool,
 }
 
 /// Why there is no connection.
@@ -74,13 +77,37 @@ pub async fn connect(options: &ConnectOptions, directory: &Path) -> Result<Clust
         watches: Watches::new(client.clone()),
         client,
         config,
-        connection: Connection { context, server, git_version: info.git_version, version, answered_at },
+        connection: Connection {
+            context,
+            server,
+            git_version: info.git_version,
+            version,
+            answered_at,
+            kubeconfig: used_file(options),
+            in_cluster: options.in_cluster,
+        },
         kubeconfig: path,
         outage: super::OUTAGE,
         pace: super::Pace::REAL,
         reach: super::Reach::default(),
         simulator: None,
     })
+}
+
+/// The one file that says how to connect, if it is one.
+fn used_file(options: &ConnectOptions) -> Option<PathBuf> {
+    if options.in_cluster {
+        return None;
+    }
+    let named = options.kubeconfig.clone().or_else(|| {
+        let variable = std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty())?;
+        let mut files = std::env::split_paths(&variable).collect::<Vec<_>>();
+        (files.len() == 1).then(|| files.remove(0))
+    });
+    let standard = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".kube/config"));
+    let unset = std::env::var_os("KUBECONFIG").is_none_or(|value| value.is_empty());
+    let file = named.or_else(|| standard().filter(|_| unset))?;
+    std::path::absolute(file).ok()
 }
 
 /// The version, and the time at which it was told.

@@ -14,6 +14,8 @@ use super::{Cluster, Trouble};
 #[derive(Debug, Clone)]
 pub enum Verb {
     Get,
+    /// Of the object given; the path is its collection's.
+    Create(Value),
     /// Server-side apply of the object given, by this run's field manager.
     Apply {
         object: Value,
@@ -47,6 +49,12 @@ impl Cluster {
     pub async fn once(&self, path: &str, verb: &Verb) -> Result<Answer, Trouble> {
         let (method, query, kind, body) = match verb {
             Verb::Get => (Method::GET, String::new(), "application/json", Vec::new()),
+            Verb::Create(object) => (
+                Method::POST,
+                format!("?fieldManager={}", crate::FIELD_MANAGER),
+                "application/json",
+                object.to_string().into_bytes(),
+            ),
             Verb::Apply { object, force } => (
                 Method::PATCH,
                 format!("?fieldManager={}&force={force}", crate::FIELD_MANAGER),

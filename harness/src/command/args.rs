@@ -38,6 +38,8 @@ pub enum Command {
     List(ListArgs),
     /// Show what a run would do, without contacting anything.
     Plan(ListArgs),
+    /// Take back what runs left on a cluster that could not do so themselves.
+    Clean(CleanArgs),
     /// Keep a simulated cluster running, for kubectl and other clients.
     Simulate(SimulateArgs),
     /// Check scenario files and report every mistake.
@@ -117,6 +119,34 @@ pub struct RunArgs {
     /// How many cases may run at once.
     #[arg(long, default_value_t = 64, value_name = "N")]
     pub jobs: usize,
+    /// How long to wait for another run on the cluster that this one would spoil, like 30m.
+    #[arg(long, value_name = "DURATION")]
+    pub wait: Option<Span>,
+    /// Do not compare the cluster's objects before and after the run.
+    #[arg(long)]
+    pub no_inventory: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CleanArgs {
+    /// The run, by its id. May be given several times.
+    #[arg(long = "run", value_name = "ID")]
+    pub runs: Vec<String>,
+    /// Every run that has ended.
+    #[arg(long, conflicts_with = "runs")]
+    pub all: bool,
+    /// Say what would be taken back, and contact nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Look on this cluster, by the labels of its objects, for what no journal on this machine tells of.
+    #[arg(long, value_enum)]
+    pub cluster: Option<ClusterKind>,
+    /// In place of the kubeconfig that the run used.
+    #[arg(long, value_name = "FILE", env = "MESHPROOF_KUBECONFIG")]
+    pub kubeconfig: Option<PathBuf>,
+    /// In place of the context that the run used.
+    #[arg(long, value_name = "NAME", env = "MESHPROOF_CONTEXT")]
+    pub context: Option<String>,
 }
 
 #[derive(Debug, Args)]

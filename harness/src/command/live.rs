@@ -66,7 +66,7 @@ impl Live {
             Event::TornDown { what, trouble: Some(trouble), .. } => {
                 self.line(&format!("  left behind: {what}: {trouble}"));
             }
-            Event::Problem(problem) => self.line(problem),
+            Event::Noted(text) | Event::Problem(text) => self.line(text),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod clean;
 mod coverage;
 mod list;
 mod live;
@@ -40,6 +41,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(args) => run::run(&args, cli.quiet, cli.verbose),
         Command::List(args) => list::list(&args),
         Command::Plan(args) => list::plan(&args),
+        Command::Clean(args) => clean::clean(&args, cli.quiet, cli.verbose),
         Command::Simulate(args) => simulate::run(&args),
         Command::Check(args) => check::check(&args.paths, cli.quiet),
         Command::Coverage(args) => coverage::coverage(&args),

@@ -42,6 +42,7 @@ impl Recorder {
             summary: Summary::default(),
             cases: plan.cases.iter().map(engine::blank).collect(),
             problems: Vec::new(),
+            leftovers: Vec::new(),
         };
         let keeper = directory.map(Keeper::new);
         let mut recorder =
@@ -61,6 +62,7 @@ impl Recorder {
             Event::Problem(problem) => self.report.problems.push(problem.clone()),
             Event::CaseStarted { .. }
             | Event::Waiting { .. }
+            | Event::Noted(_)
             | Event::TeardownStarted { .. }
             | Event::TornDown { .. } => {
                 return;
@@ -87,6 +89,7 @@ impl Recorder {
     pub fn finish(mut self, outcome: Outcome) -> Report {
         self.report.run.interrupted = outcome.interrupted;
         self.report.problems.extend(outcome.problems);
+        self.report.leftovers.extend(outcome.leftovers);
         self.report.run.finished_at = Some(engine::now());
         self.report.run.duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         if let Some(cluster) = &mut self.report.cluster {

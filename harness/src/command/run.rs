@@ -23,8 +23,10 @@ use crate::{
     cluster::{Cluster, ConnectError, SimulateOptions, connect, simulate},
     diagnostic::{Diagnostic, all_warnings},
     engine::{Event, Options, Outcome, Signals, execute, make_directory},
+    journal::state_directory,
     load::{Loaded, load},
     plan::{Plan, RunIdentity, Selection, plan, select},
+    safety::Safety,
 };
 
 /// A plan that can be run.
@@ -137,7 +139,7 @@ pub fn execute_plan(args: &RunArgs, prepared: &Prepared, observer: Observer) -> 
         let outcome = match provide(args, &prepared.plan, &work).await {
             Ok(cluster) => {
                 let _ = events.send(Event::Connected(Box::new(describe(args, &cluster))));
-                let options = options(args);
+                let options = options(args, &cluster, &work);
                 execute(&prepared.plan, cluster, &prepared.run, &options, events, &signals).await
             }
             Err(error) => {
@@ -148,7 +150,9 @@ pub fn execute_plan(args: &RunArgs, prepared: &Prepared, observer: Observer) -> 
         let recorder = keeping.await.map_err(|error| format!("failed to keep the records: {error}"))?;
         let kept = outcome.kept.clone();
         let report = recorder.finish(outcome);
-        clean(&work, args.keep);
+        // What is still to be taken back needs the programs that lie there.
+        let needed = report.problems.iter().any(|problem| problem.starts_with("left behind"));
+        clean(&work, args.keep || needed);
         Ok(Ran { report, kept })
     });
     // A program that would not end must not keep the command from ending.
@@ -166,8 +170,16 @@ async fn provide(args: &RunArgs, plan: &Plan, work: &Path) -> Result<Cluster, Co
     simulate(&SimulateOptions { version, releases: plan.releases.clone(), ..standard }, work).await
 }
 
-fn options(args: &RunArgs) -> Options {
+fn options(args: &RunArgs, cluster: &Cluster, work: &Path) -> Options {
+    // Nobody comes back to a cluster that ends with this process.
+    let state = if cluster.simulator.is_some() { Some(work.to_owned()) } else { state_directory() };
+    let safety = state.map(|state| Safety {
+        state,
+        wait: args.wait.map(|wait| wait.0).unwrap_or_default(),
+        inventory: !args.no_inventory,
+    });
     Options {
+        safety,
         jobs: args.jobs.max(1),
         fail_fast: args.fail_fast,
         keep: args.keep,
@@ -209,7 +221,7 @@ async fn keep(mut inbox: mpsc::UnboundedReceiver<Event>, mut recorder: Recorder,
 }
 
 /// The first SIGINT or SIGTERM ends the cases and takes everything back; the second gives that up.
-fn listen() -> Result<Signals, String> {
+pub(super) fn listen() -> Result<Signals, String> {
     let failed = |error| format!("failed to listen for signals: {error}");
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;

@@ -1,29 +1,21 @@
 //! One case: its actions in order, then its expectations in order, to the first that decides the verdict.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
-    sync::Mutex,
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
-use meshproof_reports::{CaseRecord, ImageSeen, StepRecord, Verdict};
+use meshproof_reports::{CaseRecord, StepRecord, Verdict};
 use serde_json::Value;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::{
     context::Context,
     converge::{Converged, Timing, converge},
-    event::Events,
     hopeless::PATIENCE,
-    ledger::Ledger,
     probe::probe,
     record,
+    shared::Shared,
 };
 use crate::{
     action::{Action, Undone},
-    cluster::Cluster,
     diagnostic::Span,
     expectation::{Expectation, Subject},
     journal::Undo,
@@ -31,22 +23,6 @@ use crate::{
     plan::PlannedCase,
     yaml::Node,
 };
-
-/// What all cases of a run share.
-pub struct Shared {
-    pub cluster: Cluster,
-    pub ledger: Ledger,
-    pub http: reqwest::Client,
-    pub work: PathBuf,
-    pub run_id: String,
-    /// When the run began, by the cluster's clock.
-    pub began: Option<jiff::Timestamp>,
-    pub cancel: CancellationToken,
-    pub events: Events,
-    pub images: Mutex<BTreeSet<ImageSeen>>,
-    /// What was captured, by the number of the cell.
-    pub captures: Mutex<BTreeMap<usize, BTreeMap<String, Value>>>,
-}
 
 /// How long an action may take that says nothing of it.
 const ACTION: Duration = Duration::from_secs(300);
@@ -236,20 +212,9 @@ impl Running<'_> {
 
     fn context<'b>(&'b self, deadline: Instant, span: &'b Span) -> Context<'b> {
         Context {
-            cluster: &self.shared.cluster,
-            ledger: &self.shared.ledger,
-            http: &self.shared.http,
-            work: &self.shared.work,
             directory: span.source.path.parent().unwrap_or(Path::new(".")),
-            default_namespace: self.planned.namespace.as_deref(),
-            run_id: &self.shared.run_id,
-            began: self.shared.began,
-            deadline,
-            cancel: &self.shared.cancel,
-            gained: None,
-            images: &self.shared.images,
-            events: &self.shared.events,
             index: Some(self.index),
+            ..self.shared.context(self.planned.namespace.as_deref(), deadline, &self.shared.cancel)
         }
     }
 

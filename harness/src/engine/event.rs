@@ -20,6 +20,8 @@ pub enum Event {
     TeardownStarted { changes: usize },
     /// Something that the run made is taken back, or could not be.
     TornDown { what: String, trouble: Option<String>, took: Duration },
+    /// Something that is worth knowing and no problem.
+    Noted(String),
     /// Something that concerns no case.
     Problem(String),
 }

@@ -15,15 +15,18 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    case::{self, Shared},
+    case,
     event::{Event, Events},
     record,
     schedule::{Next, State, next},
-    teardown,
+    shared::Shared,
+    teardown::{kept, teardown},
 };
 use crate::{
-    cluster::{Cluster, Reach},
+    cluster::Cluster,
+    journal::Holdings,
     plan::{Plan, RunIdentity},
+    safety::{self, Safety, Stay},
 };
 
 /// How to run.
@@ -39,11 +42,20 @@ pub struct Options {
     pub timeout: Option<Duration>,
     /// How long taking one thing back may take.
     pub teardown: Duration,
+    /// How the cluster is kept safe; `None` for one that nobody needs afterwards.
+    pub safety: Option<Safety>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { jobs: 64, fail_fast: false, keep: false, timeout: None, teardown: Duration::from_secs(120) }
+        Self {
+            jobs: 64,
+            fail_fast: false,
+            keep: false,
+            timeout: None,
+            teardown: Duration::from_secs(120),
+            safety: None,
+        }
     }
 }
 
@@ -58,6 +70,8 @@ pub struct Outcome {
     pub versions: BTreeMap<String, String>,
     /// What `keep` left on the cluster.
     pub kept: Vec<String>,
+    /// What the run left behind or took, by comparison, a line each.
+    pub leftovers: Vec<String>,
 }
 
 /// The two signals: the first ends the cases and takes everything back, the second gives that up too.
@@ -77,25 +91,31 @@ pub async fn execute(
     events: Events,
     signals: &Signals,
 ) -> Outcome {
-    let http = match http_client(&cluster.reach) {
-        Ok(http) => http,
-        Err(error) => {
-            let problem = format!("failed to set up HTTP: {error}");
-            return Outcome { problems: vec![problem], ..Outcome::default() };
-        }
+    let refused = |problem: String| Outcome { problems: vec![problem], ..Outcome::default() };
+    let cluster = Arc::new(cluster);
+    let journal = match &options.safety {
+        None => None,
+        Some(safety) => match safety::begin(safety, &cluster, plan, run).await {
+            Ok(journal) => Some(journal),
+            Err(problem) => return refused(problem),
+        },
     };
-    let shared = Arc::new(Shared {
-        began: cluster.connection.answered_at,
-        cluster,
-        ledger: super::Ledger::default(),
-        http,
-        work: run.directory.clone(),
-        run_id: run.id.clone(),
-        cancel: signals.interrupt.child_token(),
-        events,
-        images: std::sync::Mutex::default(),
-        captures: std::sync::Mutex::default(),
-    });
+    let ledger = super::Ledger::new(journal, Holdings::default());
+    let shared = match Shared::new(&cluster, run, ledger, events, signals.interrupt.child_token()) {
+        Ok(shared) => Arc::new(shared),
+        Err(problem) => return refused(problem),
+    };
+    let mut stay = None;
+    if let Some(safety) = &options.safety {
+        match safety::enter(&shared, plan, run, safety).await {
+            Ok(entered) => stay = Some(entered),
+            Err(problem) => {
+                let mut problems = vec![problem];
+                problems.extend(end(&shared, stay, options, signals).await.problems);
+                return Outcome { problems, interrupted: signals.interrupt.is_cancelled(), ..Outcome::default() };
+            }
+        }
+    }
     let mut scheduler = Scheduler {
         plan,
         shared: Arc::clone(&shared),
@@ -106,12 +126,8 @@ pub async fn execute(
         stop: None,
         blocked_by: BTreeMap::new(),
     };
-    let mut outcome = Outcome { interrupted: scheduler.run(signals).await, ..Outcome::default() };
-    if options.keep {
-        outcome.kept = teardown::kept(&shared);
-    } else {
-        outcome.problems = teardown::teardown(&shared, options.teardown, &signals.give_up).await;
-    }
+    let interrupted = scheduler.run(signals).await;
+    let mut outcome = Outcome { interrupted, ..end(&shared, stay, options, signals).await };
     outcome.images = shared.images.lock().expect("no holder panics").iter().cloned().collect();
     let captures = shared.captures.lock().expect("no holder panics");
     outcome.versions = captures
@@ -123,10 +139,35 @@ pub async fn execute(
     outcome
 }
 
-/// Redirects are answers, not to be followed.
-fn http_client(reach: &Reach) -> Result<reqwest::Client, reqwest::Error> {
-    let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).pool_max_idle_per_host(0);
-    reach.lead(builder.user_agent(concat!("meshproof/", env!("CARGO_PKG_VERSION"))))?.build()
+/// Takes everything back, or keeps it, and looks at what is there then.
+async fn end(shared: &Shared, stay: Option<Stay>, options: &Options, signals: &Signals) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut stay = stay;
+    if let Some(stay) = &mut stay {
+        stay.worked(shared);
+    }
+    if options.keep {
+        shared.ledger.keep();
+    } else {
+        outcome.problems = teardown(shared, options.teardown, &signals.give_up).await;
+        if let Some(stay) = &stay
+            && outcome.problems.is_empty()
+        {
+            outcome.leftovers = stay.compare(shared, &signals.give_up).await;
+        }
+    }
+    if let Some(stay) = stay {
+        stay.end(shared).await;
+    }
+    if options.keep {
+        outcome.kept = kept(shared);
+    }
+    if shared.ledger.things().is_empty()
+        && let Err(error) = shared.ledger.end()
+    {
+        outcome.problems.push(error.to_string());
+    }
+    outcome
 }
 
 struct Scheduler<'a> {

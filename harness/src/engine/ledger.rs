@@ -71,6 +71,11 @@ impl Ledger {
         self.kept().holdings.of(change).map(|held| held.before.clone())
     }
 
+    /// Says that what is left is to stay.
+    pub fn keep(&self) {
+        self.kept().note(&Line::Kept);
+    }
+
     /// Ends the journal: nothing is left to take back.
     pub fn end(&self) -> Result<(), JournalError> {
         self.kept().journal.take().map_or(Ok(()), Journal::end)

@@ -11,6 +11,7 @@ mod probe;
 mod record;
 mod restore;
 mod schedule;
+mod shared;
 mod teardown;
 
 pub use context::{Context, MADE_ANNOTATION, RUN_LABEL};
@@ -20,3 +21,5 @@ pub use execute::{Options, Outcome, Signals, execute, make_directory};
 pub use hopeless::{Hopeless, PATIENCE};
 pub use ledger::Ledger;
 pub use record::{blank, now, title};
+pub use shared::Shared;
+pub use teardown::{kept, teardown};

@@ -6,12 +6,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    case::{Shared, holds},
-    context::Context,
-    event::Event,
-    restore,
-};
+use super::{case::holds, event::Event, restore, shared::Shared};
 use crate::{
     action::Undone,
     diagnostic::{Source, Span},
@@ -53,7 +48,7 @@ pub fn kept(shared: &Shared) -> Vec<String> {
 async fn take_back(shared: &Shared, thing: &Thing, each: Duration, cancel: &CancellationToken) -> Result<(), String> {
     match &thing.held {
         Held::Object(object) => {
-            let context = context(shared, object.change.namespace.as_deref(), Instant::now() + each, cancel);
+            let context = shared.context(object.change.namespace.as_deref(), Instant::now() + each, cancel);
             restore::give_back(&context, object).await
         }
         Held::Program(undo) => undo_program(shared, undo, each, cancel).await,
@@ -65,7 +60,7 @@ async fn undo_program(shared: &Shared, undo: &Undo, each: Duration, cancel: &Can
     let node = |json: &Value| Node::from_json(json, &beginning(&undo.file));
     if let Some(unless) = &undo.unless {
         let step = ExpectationStep::read(&node(unless)).map_err(|error| error.to_string())?;
-        let context = context(shared, namespace, Instant::now() + each, cancel);
+        let context = shared.context(namespace, Instant::now() + each, cancel);
         if holds(&context, &step.expectation).await {
             return Ok(());
         }
@@ -74,7 +69,7 @@ async fn undo_program(shared: &Shared, undo: &Undo, each: Duration, cancel: &Can
     for action in &undo.actions {
         let step = ActionStep::read(&node(action)).map_err(|error| error.to_string())?;
         let deadline = Instant::now() + step.options.within.map_or(each, |within| within.0);
-        let mut context = context(shared, namespace, deadline, cancel);
+        let mut context = shared.context(namespace, deadline, cancel);
         context.directory = undo.file.parent().unwrap_or(Path::new("."));
         let done = step.action.perform(&context).await;
         shared.cluster.watches.changed();
@@ -93,28 +88,4 @@ async fn undo_program(shared: &Shared, undo: &Undo, each: Duration, cancel: &Can
 fn beginning(file: &Path) -> Span {
     let source = Arc::new(Source { path: file.to_owned(), text: String::new() });
     Span { source, start: 0, end: 0, line: 1, column: 1 }
-}
-
-fn context<'a>(
-    shared: &'a Shared,
-    namespace: Option<&'a str>,
-    deadline: Instant,
-    cancel: &'a CancellationToken,
-) -> Context<'a> {
-    Context {
-        cluster: &shared.cluster,
-        ledger: &shared.ledger,
-        http: &shared.http,
-        work: &shared.work,
-        directory: Path::new("."),
-        default_namespace: namespace,
-        run_id: &shared.run_id,
-        began: shared.began,
-        deadline,
-        cancel,
-        gained: None,
-        images: &shared.images,
-        events: &shared.events,
-        index: None,
-    }
 }

@@ -1,7 +1,7 @@
 //! The file of a journal, as it is written.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, TryLockError},
     io::Write,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
@@ -9,7 +9,7 @@ use std::{
 
 use super::line::{Begun, Line};
 
-/// A journal that is being written. Readable by its owner only: it holds objects as they were, secrets among them.
+/// A journal that is being written, locked as long. Readable by its owner only: it holds objects as they were, secrets among them.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
@@ -32,6 +32,7 @@ impl Journal {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
         }
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+        lock(&file).map_err(failed)?;
         let mut journal = Self { path: path.to_owned(), file };
         journal.write(&Line::Begun(Box::new(begun)))?;
         Ok(journal)
@@ -41,9 +42,16 @@ impl Journal {
     pub fn go_on(path: &Path) -> Result<Self, JournalError> {
         let failed = |error| JournalError { path: path.to_owned(), error };
         let mut file = OpenOptions::new().append(true).open(path).map_err(failed)?;
+        lock(&file).map_err(failed)?;
         // What that process was writing as it ended is no line.
         file.write_all(b"\n").map_err(failed)?;
         Ok(Self { path: path.to_owned(), file })
+    }
+
+    /// Whether a process that lives has it: the system lets go of a lock with its process.
+    pub fn is_being_written(path: &Path) -> bool {
+        let file = OpenOptions::new().append(true).open(path);
+        file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
     }
 
     /// Writes a line. One that announces a change is on the disk itself when this returns; others survive the process, and
@@ -55,7 +63,7 @@ impl Journal {
         self.file.write_all(&text).map_err(failed)?;
         match line {
             Line::Begun(_) | Line::Changing { .. } | Line::Running(_) => self.file.sync_data().map_err(failed),
-            Line::Changed { .. } | Line::Deleted { .. } | Line::TakenBack { .. } | Line::Ended => Ok(()),
+            Line::Changed { .. } | Line::Deleted { .. } | Line::TakenBack { .. } | Line::Kept | Line::Ended => Ok(()),
         }
     }
 
@@ -68,4 +76,11 @@ impl Journal {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+fn lock(file: &File) -> std::io::Result<()> {
+    file.try_lock().map_err(|error| match error {
+        TryLockError::Error(error) => error,
+        TryLockError::WouldBlock => std::io::Error::other("the process that writes it is still under way"),
+    })
 }

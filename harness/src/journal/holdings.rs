@@ -55,12 +55,12 @@ impl Holdings {
     /// Takes in one line.
     pub fn take_in(&mut self, line: &Line) {
         match line {
-            Line::Begun(_) => {}
+            Line::Begun(_) | Line::Kept => {}
             Line::Changing { changes } => changes.iter().for_each(|changing| self.changing(changing)),
             Line::Changed { change, made, set } => self.changed(change, made.as_deref(), set),
             Line::Running(undo) => self.push(Held::Program(undo.clone())),
             Line::Deleted { change } => self.things.retain(|thing| !thing.is_gone_with(change)),
-            Line::TakenBack { number } => self.things.retain(|thing| thing.number != *number),
+            Line::TakenBack { number } => self.taken_back(*number),
             Line::Ended => self.things.clear(),
         }
     }
@@ -129,6 +129,14 @@ impl Holdings {
             (Fate::Made(_), None) => {}
             (_, Some(uid)) => known.fate = Fate::Made(uid.to_owned()),
             (_, None) => known.fate = Fate::Touched,
+        }
+    }
+
+    /// With a namespace that the run made, what was in it is gone too.
+    fn taken_back(&mut self, number: usize) {
+        let Some(place) = self.things.iter().position(|thing| thing.number == number) else { return };
+        if let Held::Object(HeldObject { change, fate: Fate::Made(_), .. }) = self.things.remove(place).held {
+            self.things.retain(|thing| !thing.is_gone_with(&change));
         }
     }
 
@@ -226,6 +234,16 @@ mod tests {
         let number = holdings.newest_first()[0].number;
         holdings.take_in(&Line::TakenBack { number });
         assert_eq!(told(&holdings), ["secret/a in n"]);
+    }
+
+    #[test]
+    fn with_a_namespace_that_the_run_made_what_is_in_it_is_taken_back() {
+        let mut holdings = Holdings::default();
+        make(&mut holdings, &change("Namespace", None, "n"));
+        make(&mut holdings, &change("Secret", Some("n"), "a"));
+        let number = holdings.newest_first()[0].number;
+        holdings.take_in(&Line::TakenBack { number });
+        assert!(holdings.is_empty());
     }
 
     #[test]

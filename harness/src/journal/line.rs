@@ -26,6 +26,8 @@ pub enum Line {
     Deleted { change: Change },
     /// The thing of this number was taken back.
     TakenBack { number: usize },
+    /// The run was told to leave on the cluster what it made: it stays until somebody asks for that run by name.
+    Kept,
     /// Nothing is left to take back.
     Ended,
 }
@@ -39,6 +41,8 @@ pub struct Begun {
     pub run: String,
     /// RFC 3339, UTC.
     pub at: String,
+    /// The same by the cluster's own clock, to the second.
+    pub began: Option<jiff::Timestamp>,
     /// The process that wrote the journal, and the host that it ran on.
     pub pid: u32,
     pub host: String,

@@ -12,6 +12,8 @@ use super::{
 pub struct Recovered {
     pub begun: Begun,
     pub holdings: Holdings,
+    /// Whether the run was told to leave what it made.
+    pub kept: bool,
 }
 
 /// Why a journal cannot be read.
@@ -38,16 +40,19 @@ pub fn read(path: &Path) -> Result<Recovered, ReadError> {
     if begun.version != VERSION {
         return Err(ReadError::Version { path: path.to_owned(), found: begun.version });
     }
-    let mut holdings = Holdings::default();
+    let mut recovered = Recovered { begun: *begun, holdings: Holdings::default(), kept: false };
     while let Some((number, line)) = lines.next() {
         match serde_json::from_slice(line) {
-            Ok(line) => holdings.take_in(&line),
+            Ok(line) => {
+                recovered.kept |= line == Line::Kept;
+                recovered.holdings.take_in(&line);
+            }
             // A line is one write: only the last of a process can be half of one.
             Err(error) if error.is_eof() || lines.peek().is_none() => {}
             Err(error) => return Err(ReadError::Damaged { path: path.to_owned(), line: number + 1, error }),
         }
     }
-    Ok(Recovered { begun: *begun, holdings })
+    Ok(recovered)
 }
 
 #[cfg(test)]
@@ -74,6 +79,7 @@ mod tests {
             version: VERSION,
             run: "0123abcd".to_owned(),
             at: "2026-01-01T00:00:00Z".to_owned(),
+            began: None,
             pid: 1,
             host: "h".to_owned(),
             suite: "s".to_owned(),
@@ -117,7 +123,7 @@ mod tests {
     fn what_is_read_is_what_was_written() {
         let folder = tempfile::tempdir().unwrap();
         let recovered = read(&written(folder.path())).unwrap();
-        assert_eq!(recovered, Recovered { begun: begun(), holdings: holdings(&lines()) });
+        assert_eq!(recovered, Recovered { begun: begun(), holdings: holdings(&lines()), kept: false });
     }
 
     #[test]

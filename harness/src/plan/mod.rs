@@ -4,6 +4,7 @@
 
 mod build;
 mod captures;
+mod claims;
 mod condition;
 mod graph;
 mod matrix;
@@ -14,6 +15,7 @@ mod testing;
 mod variables;
 
 pub use build::{Choices, Plan, PlannedCase, Release, RunIdentity, plan};
+pub use claims::{Claim, claims};
 pub use condition::Pending;
 pub use select::{Selection, select};
 pub use variables::{Values, read_environment};
