@@ -15,8 +15,14 @@ pub fn relevant(concern: &Concern, objects: &[Arc<Object>]) -> Vec<Arc<Object>> 
         let Some(subject) = &about.subject else { continue };
         chosen.add(|object| subject.includes(object));
         // Pods that are not there have makers that are.
-        if let (true, Some(selector)) = (subject.kind == "Pod", &subject.selector) {
-            chosen.add(|object| template_labels(object).is_some_and(|labels| selector.matches(&labels)));
+        if subject.kind == "Pod" {
+            chosen.add(|object| {
+                let here = subject.namespace.as_ref().is_none_or(|namespace| *namespace == object.namespace);
+                here && match &subject.selector {
+                    Some(selector) => template_labels(object).is_some_and(|labels| selector.matches(&labels)),
+                    None => subject.names.is_empty() && is_held_up(object),
+                }
+            });
         }
     }
     // A program, a request, an answer: whatever does not run where they look.
@@ -89,7 +95,7 @@ fn template_labels(object: &Object) -> Option<BTreeMap<String, String>> {
 }
 
 /// Whether a workload has fewer pods than it asks for, or asks for none.
-fn is_held_up(object: &Object) -> bool {
+pub fn is_held_up(object: &Object) -> bool {
     match object.text("/kind") {
         Some("ReplicaSet") => {
             let wanted = object.number("/spec/replicas").unwrap_or(1);

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::Value;
 
-use super::{concern::Concern, references::Broken};
+use super::{chain::is_held_up, concern::Concern, pods, references::Broken};
 use crate::cluster::Object;
 
 /// How the case ended.
@@ -77,14 +77,19 @@ impl Evidence {
         self.relevant.iter().filter(move |object| object.text("/kind") == Some(kind))
     }
 
-    /// Everything that the cluster says in words: the reason, conditions of relevant objects, events.
+    /// Everything that the cluster says in words: the reason, conditions of relevant objects, events about those that are not as
+    /// they should be: of others, they tell of what is over.
     pub fn messages(&self) -> impl Iterator<Item = &str> {
         let conditions = self
             .relevant
             .iter()
             .flat_map(|object| object.items("/status/conditions"))
             .filter_map(|condition| condition["message"].as_str());
-        let happenings = self.happenings.iter().map(|happening| happening.message.as_str());
+        let ails = |happening: &&Happening| {
+            let about = self.of_kind(&happening.kind).find(|object| object.name == happening.name);
+            about.is_some_and(|object| pods::is_unwell(object) || is_held_up(object))
+        };
+        let happenings = self.happenings.iter().filter(ails).map(|happening| happening.message.as_str());
         std::iter::once(self.symptom.reason.as_str())
             .chain(self.symptom.seen.as_deref())
             .chain(conditions)

@@ -243,10 +243,14 @@ impl fmt::Display for Finding {
                 if let Some(code) = code {
                     write!(f, " with exit code {code}")?;
                 }
-                write!(f, ", {restarts} restarts so far")?;
+                match restarts {
+                    0 => {}
+                    1 => f.write_str(", and was restarted once")?,
+                    restarts => write!(f, ", and was restarted {restarts} times")?,
+                }
                 match said {
-                    Some(said) => write!(f, "; the last that it said: {said}"),
-                    None => f.write_str("; it said nothing"),
+                    Some(said) => write!(f, "; it said last: {said}"),
+                    None => Ok(()),
                 }
             }
             Self::Unschedulable { pod, detail, .. } => write!(f, "no node takes pod {pod}: {detail}"),
@@ -302,7 +306,7 @@ impl fmt::Display for Finding {
                 write!(f, "{object} does not go: it is held by {}", held_by.join(", "))
             }
             Self::WrongContent { what, expected, seen } => {
-                write!(f, "{what} answers, but with other content: expected {expected}, saw {seen}")
+                write!(f, "{what} brings other content: expected {expected}, saw {seen}")
             }
             Self::ProgramSays { program, line } => write!(f, "{program} says: {line}"),
             Self::NotAsExpected { expected, seen } => write!(f, "expected {expected}, saw {seen}"),

@@ -139,8 +139,12 @@ fn image(evidence: &Evidence) -> Option<Finding> {
         Some(told) if reason == "ImagePullBackOff" => told.message.as_str(),
         _ => waiting,
     };
-    let why = Unpulled::of(reason, &brief(message));
-    let path = (why == Unpulled::NotThere).then(|| idle_path(evidence, &image)).flatten();
+    let why = match Unpulled::of(reason, message) {
+        Unpulled::Other(message) => Unpulled::Other(brief(&message)),
+        why => why,
+    };
+    let elsewhere = matches!(why, Unpulled::NotThere | Unpulled::Refused | Unpulled::Unreachable);
+    let path = elsewhere.then(|| idle_path(evidence, &image)).flatten();
     Some(Finding::ImageNotPullable {
         namespace: pod.namespace.clone(),
         pod: pod.name.clone(),
