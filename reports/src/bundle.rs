@@ -52,7 +52,7 @@ pub fn bundle(report: &Report) -> Result<Vec<u8>, BundleError> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Manifest<'a> {
-    manifest_version: &'static str,
+    version: &'static str,
     meshproof_version: &'a str,
     run: &'a str,
     suite: &'a str,
@@ -84,7 +84,7 @@ fn manifest<'a>(report: &'a Report, files: &'a BTreeMap<String, String>) -> Mani
     });
     let packed = packed.collect();
     Manifest {
-        manifest_version: MANIFEST_VERSION,
+        version: MANIFEST_VERSION,
         meshproof_version: &report.run.meshproof_version,
         run: &report.run.id,
         suite: &report.suite.name,

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use indexmap::IndexMap;
 use semver::Version;
 
+use super::report::ReportArgs;
 use crate::{
     cluster::ConnectOptions,
     diagnostic::Diagnostic,
@@ -44,6 +45,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Show which headings and commands of a guide are proved by which cases.
     Coverage(CoverageArgs),
+    /// Make something of the reports of runs that are over.
+    Report(ReportArgs),
     /// Print the JSON Schema of scenario files.
     Schema(SchemaArgs),
     /// Print a completion script for a shell.

@@ -70,7 +70,9 @@ impl Recorder {
             Event::Waiting { what, .. } => redactor.replace(what),
             Event::TornDown { what, trouble, .. } => {
                 redactor.replace(what);
-                trouble.iter_mut().for_each(|text| redactor.replace(text));
+                if let Some(trouble) = trouble {
+                    redactor.replace(trouble);
+                }
             }
             Event::Problem(problem) => redactor.replace(problem),
             Event::Connected(_) | Event::CaseStarted { .. } | Event::TeardownStarted { .. } => {}

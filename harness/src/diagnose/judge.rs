@@ -68,6 +68,8 @@ fn artifact(evidence: &Evidence) -> Option<Finding> {
     let artifact = about.title.clone();
     let reason = &evidence.symptom.reason;
     let told = reason.split_once(&format!("pull {artifact}: ")).map_or(reason.as_str(), |(_, told)| told);
+    // The way out that comes last is for the reason; the finding says what is.
+    let told = told.rsplit_once(" (").filter(|_| told.ends_with(')')).map_or(told, |(told, _)| told);
     let detail = brief(told);
     let says = |words: &[&str]| words.iter().any(|word| told.contains(word));
     Some(match () {
@@ -231,7 +233,9 @@ fn last_line(logs: &[Log], pod: &Object, container: &str) -> Option<String> {
 fn unschedulable(evidence: &Evidence) -> Option<Finding> {
     evidence.of_kind("Pod").filter(|pod| pods::is_unwell(pod)).find_map(|pod| {
         let scheduled = pods::condition(pod, "PodScheduled").filter(|condition| condition["status"] == "False")?;
-        let detail = brief(scheduled["message"].as_str().unwrap_or("the scheduler does not say why"));
+        let message = scheduled["message"].as_str().unwrap_or("the scheduler does not say why");
+        // That no other pod could make room follows from the rest.
+        let detail = brief(message.split(" preemption: ").next().unwrap_or(message));
         Some(Finding::Unschedulable { namespace: pod.namespace.clone(), pod: pod.name.clone(), detail })
     })
 }
@@ -481,7 +485,7 @@ fn program_says(evidence: &Evidence) -> Option<Finding> {
     };
     let output = evidence.symptom.output.as_ref()?;
     let lines = || output.lines().map(str::trim).filter(|line| !line.is_empty());
-    let line = lines().find(|line| telling.is_match(line)).or_else(|| lines().last())?;
+    let line = lines().find(|line| telling.is_match(line)).or_else(|| lines().next_back())?;
     Some(Finding::ProgramSays { program: brief(&program.title), line: brief(line) })
 }
 
