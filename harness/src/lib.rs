@@ -7,6 +7,7 @@ pub mod artifact;
 pub mod cluster;
 pub mod command;
 pub mod conformance;
+pub mod diagnose;
 pub mod diagnostic;
 pub mod engine;
 pub mod expectation;
@@ -14,6 +15,7 @@ pub mod journal;
 pub mod language;
 pub mod load;
 pub mod plan;
+pub mod redact;
 pub mod safety;
 pub mod yaml;
 

@@ -6,6 +6,8 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::diagnosis::Diagnosis;
+
 /// The version of `report.json`'s shape. A reader accepts any report whose major number it knows; fields are only added
 /// within one, so that no type here denies fields it does not know.
 pub const SCHEMA_VERSION: &str = "1.0";
@@ -59,6 +61,19 @@ pub struct SuiteInfo {
     pub digest: String,
     /// The variables of the run as they were filled, secrets left out.
     pub variables: IndexMap<String, serde_json::Value>,
+    /// Every file of the suite, sorted by its path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileDigest>,
+}
+
+/// One file of a suite.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FileDigest {
+    /// From the suite's folder.
+    pub path: String,
+    /// `sha256:` and 64 hexadecimal digits, over its bytes.
+    pub digest: String,
 }
 
 /// Where it was proved.
@@ -150,6 +165,9 @@ pub struct CaseRecord {
     pub look: Vec<String>,
     /// Each action and expectation, in order.
     pub steps: Vec<StepRecord>,
+    /// What was collected when it failed or errored, and the most likely cause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diagnosis: Option<Diagnosis>,
 }
 
 /// One action or expectation of a case.

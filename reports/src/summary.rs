@@ -137,6 +137,7 @@ mod tests {
     #[rstest]
     #[case::all_green("all_green", samples::all_green())]
     #[case::mixed("mixed", samples::mixed())]
+    #[case::diagnosed("diagnosed", samples::diagnosed())]
     #[case::interrupted("interrupted", samples::interrupted())]
     #[case::empty("empty", samples::empty())]
     #[case::hostile("hostile", samples::hostile())]

@@ -84,6 +84,7 @@ impl Apply {
 
     /// Finds out where an object goes, and what is there.
     async fn prepare(&self, context: &Context<'_>, mut object: Value) -> Result<Prepared, Undone> {
+        context.cluster.secrets.learn_object(&object);
         let text = |pointer| object.pointer(pointer).and_then(Value::as_str);
         let (Some(api_version), Some(name), Some(kind)) = (text("/apiVersion"), text("/metadata/name"), text("/kind"))
         else {

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use indexmap::IndexMap;
 use semver::Version;
 
+use super::report::ReportArgs;
 use crate::{
     cluster::ConnectOptions,
     diagnostic::Diagnostic,
@@ -46,6 +47,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Show which headings and commands of a guide are proved by which cases.
     Coverage(CoverageArgs),
+    /// Make something of the reports of runs that are over.
+    Report(ReportArgs),
     /// Print the JSON Schema of scenario files.
     Schema(SchemaArgs),
     /// Print a completion script for a shell.
@@ -224,6 +227,7 @@ impl RunArgs {
             kubeconfig: self.kubeconfig.clone(),
             context: self.context.clone(),
             in_cluster: self.cluster == ClusterKind::InCluster,
+            ..ConnectOptions::default()
         }
     }
 

@@ -17,6 +17,7 @@ use crate::{
     journal::{Entry, Holdings, Journal, Thing, entries, state_directory},
     language::formats::spell,
     plan::RunIdentity,
+    redact::Secrets,
     safety::{by_labels, recover},
 };
 
@@ -113,6 +114,7 @@ impl Cleaning<'_> {
             kubeconfig: self.args.kubeconfig.clone().or_else(|| home.kubeconfig.clone()),
             context: self.args.context.clone().or_else(|| (!home.in_cluster).then(|| home.context.clone())),
             in_cluster: home.in_cluster && self.args.kubeconfig.is_none(),
+            secrets: Secrets::default(),
         };
         let (_folder, cluster) = connected(&options).await?;
         let (events, telling) = self.telling();
@@ -128,6 +130,7 @@ impl Cleaning<'_> {
             kubeconfig: self.args.kubeconfig.clone(),
             context: self.args.context.clone(),
             in_cluster: self.args.cluster == Some(ClusterKind::InCluster),
+            secrets: Secrets::default(),
         };
         let (_folder, cluster) = connected(&options).await?;
         let only = (runs.len() == 1).then(|| runs[0].as_str());

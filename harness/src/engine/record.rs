@@ -29,6 +29,7 @@ pub fn blank(planned: &PlannedCase) -> CaseRecord {
         place: planned.span.place(),
         look: Vec::new(),
         steps: Vec::new(),
+        diagnosis: None,
     }
 }
 

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     cluster::{Cluster, Reach},
+    diagnose::Budget,
     plan::RunIdentity,
 };
 
@@ -35,6 +36,8 @@ pub struct Shared {
     pub images: Mutex<BTreeSet<ImageSeen>>,
     /// What was captured, by the number of the cell.
     pub captures: Mutex<BTreeMap<usize, BTreeMap<String, Value>>>,
+    /// How much may still be collected about cases that fail.
+    pub diagnoses: Budget,
 }
 
 impl Shared {
@@ -58,6 +61,7 @@ impl Shared {
             events,
             images: Mutex::default(),
             captures: Mutex::default(),
+            diagnoses: Budget::default(),
         })
     }
 
