@@ -8,11 +8,13 @@ pub mod cluster;
 pub mod command;
 pub mod conformance;
 pub mod diagnostic;
+pub mod effect;
 pub mod engine;
 pub mod expectation;
 pub mod language;
 pub mod load;
 pub mod plan;
+pub mod preflight;
 pub mod yaml;
 
 /// The name under which the API server keeps what this program changes.

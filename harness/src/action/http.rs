@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Done, Gained, Response, Undone, shell};
-use crate::{engine::Context, language::formats::Span};
+use crate::{effect::{Effect, Scene}, engine::Context, language::formats::Span};
 
 /// One request. Redirects are not followed: they are an answer. That no answer comes is an answer too, to be judged by the
 /// expectations after it.
@@ -42,6 +42,15 @@ impl HttpRequest {
         }
         words.push(self.url.clone());
         shell(&words)
+    }
+
+    pub fn effects(&self, scene: &mut Scene<'_>) {
+        let rest = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
+        // An address that is captured has its braces still.
+        let path = rest.rfind("}}").map_or(0, |end| end);
+        let end = rest[path..].find(['/', '?', '#']).map_or(rest.len(), |end| path + end);
+        let scheme = &self.url[..self.url.len() - rest.len()];
+        scene.effects.push(Effect::Contacts(format!("{scheme}{}", &rest[..end])));
     }
 
     pub async fn perform(&self, context: &Context<'_>) -> Result<Done, Undone> {

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    args::{Choosing, ClusterKind, RunArgs},
+    args::{Choosing, ClusterArgs, ClusterKind, RunArgs},
     live::Live,
     recorder::Recorder,
     show::{self, err, out},
@@ -54,7 +54,7 @@ pub fn run(args: &RunArgs, quiet: bool, verbose: bool) -> u8 {
         }
     };
     show::diagnostics(&prepared.warnings);
-    if let Some(contradiction) = args.contradiction() {
+    if let Some(contradiction) = args.cluster.contradiction() {
         show::diagnostics(&[contradiction]);
         return ERRORED;
     }
@@ -134,9 +134,9 @@ pub fn execute_plan(args: &RunArgs, prepared: &Prepared, observer: Observer) -> 
         let (events, inbox) = mpsc::unbounded_channel();
         let recorder = Recorder::new(&prepared.plan, &prepared.run, args.report_dir.as_deref());
         let keeping = tokio::spawn(keep(inbox, recorder, observer));
-        let outcome = match provide(args, &prepared.plan, &work).await {
+        let outcome = match provide(&args.cluster, &prepared.plan, &work).await {
             Ok(cluster) => {
-                let _ = events.send(Event::Connected(Box::new(describe(args, &cluster))));
+                let _ = events.send(Event::Connected(Box::new(describe(&args.cluster, &cluster))));
                 let options = options(args);
                 execute(&prepared.plan, cluster, &prepared.run, &options, events, &signals).await
             }
@@ -157,8 +157,8 @@ pub fn execute_plan(args: &RunArgs, prepared: &Prepared, observer: Observer) -> 
 }
 
 /// The cluster that was named.
-async fn provide(args: &RunArgs, plan: &Plan, work: &Path) -> Result<Cluster, ConnectError> {
-    if args.cluster != ClusterKind::Simulated {
+pub(super) async fn provide(args: &ClusterArgs, plan: &Plan, work: &Path) -> Result<Cluster, ConnectError> {
+    if args.kind != ClusterKind::Simulated {
         return connect(&args.connect_options(), work).await;
     }
     let standard = SimulateOptions::default();
@@ -176,10 +176,10 @@ fn options(args: &RunArgs) -> Options {
     }
 }
 
-fn describe(args: &RunArgs, cluster: &Cluster) -> ClusterRecord {
+fn describe(args: &ClusterArgs, cluster: &Cluster) -> ClusterRecord {
     let connection = &cluster.connection;
     ClusterRecord {
-        provider: args.cluster.to_possible_value().map_or_else(String::new, |kind| kind.get_name().to_owned()),
+        provider: args.kind.to_possible_value().map_or_else(String::new, |kind| kind.get_name().to_owned()),
         context: connection.context.clone(),
         server: connection.server.clone(),
         kubernetes_version: connection.git_version.clone(),

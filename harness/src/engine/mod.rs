@@ -12,7 +12,7 @@ mod record;
 mod schedule;
 mod teardown;
 
-pub use context::Context;
+pub use context::{Context, RUN_LABEL};
 pub use converge::{Converged, Timing};
 pub use event::{Event, Events};
 pub use execute::{Options, Outcome, Signals, execute, make_directory};

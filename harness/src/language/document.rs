@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::{
     formats::{Name, VersionRange},
     step::{ActionNode, ExpectationNode},
+    touch::TouchNode,
 };
 use crate::yaml::{Node, Text};
 
@@ -38,6 +39,10 @@ pub struct Suite {
     pub exclude: Vec<IndexMap<Text, Node>>,
     /// The namespace of scenarios that name none.
     pub namespace: Option<Node>,
+    /// Lists of what steps touch, by names by which steps refer to them.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = {"format": "name"}))]
+    pub touches: IndexMap<Text, Vec<TouchNode>>,
     /// What a simulated cluster finds outside of itself. Real clusters find what is there.
     pub simulated: Option<Surroundings>,
 }

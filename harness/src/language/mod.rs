@@ -7,6 +7,7 @@ pub mod formats;
 mod schema;
 mod shape;
 mod step;
+mod touch;
 
 pub use document::{
     ByVersion, Case, Condition, Document, Environment, KnownFailure, Metadata, Scenario, Suite, VariableKind,
@@ -18,6 +19,7 @@ pub use shape::{check_shape, prune};
 pub use step::{
     ActionNode, ActionOptions, ActionStep, ExpectationNode, ExpectationOptions, ExpectationStep, StepError, UndoSpec,
 };
+pub use touch::{Objects, Touch, TouchNode};
 
 /// The API version that every document names.
 pub const API_VERSION: &str = "meshproof.dev/v1alpha1";

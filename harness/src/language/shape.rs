@@ -272,7 +272,7 @@ impl<'a> Shape<'a> {
     fn others(&self, kind: &str) -> Vec<(&'a str, Vec<&'a str>)> {
         let definitions = self.definitions.and_then(Json::as_object).into_iter().flat_map(Map::values);
         let steps = definitions.filter_map(|definition| step(definition.as_object()?));
-        steps.filter(|step| step.kind != kind).map(|step| (step.kind, step.verbs)).collect()
+        steps.filter(|step| step.kind != kind && ["action", "expectation"].contains(&step.kind)).map(|step| (step.kind, step.verbs)).collect()
     }
 
     fn one_verb(&mut self, node: &Node, step: &Step<'_>, known: &[&str]) {

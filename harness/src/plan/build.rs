@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
 use indexmap::IndexMap;
@@ -12,6 +12,7 @@ use serde_json::{Value as Json, json};
 use super::{
     captures::{captured, check as check_captures},
     condition::{Pending, applies},
+    effects::{Stated, check_lists, effects},
     graph::{Graph, graph},
     matrix::{cells, name_of},
     steps::Steps,
@@ -19,7 +20,8 @@ use super::{
 };
 use crate::{
     diagnostic::{Diagnostic, Span, deduplicate},
-    language::{Case, Environment, Filler, KnownFailure, Scenario, VariableSpec, names_in},
+    effect::Effect,
+    language::{Case, Environment, Filler, KnownFailure, Scenario, TouchNode, VariableSpec, names_in},
     load::Loaded,
     yaml::{Node, Text},
 };
@@ -88,6 +90,8 @@ pub struct PlannedCase {
     /// Its steps; expressions over captures are not filled yet.
     pub actions: Vec<Node>,
     pub expectations: Vec<Node>,
+    /// What follows from its steps, and from those that take them back, for the cluster and beyond.
+    pub effects: Vec<Effect>,
     /// The cell, shared by its cases: values, and the names that are captured.
     pub cell: Arc<Cell>,
 }
@@ -144,7 +148,8 @@ pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec
         let captured = captured.keys().cloned().chain(unresolved).collect();
         let name = if cells.len() == 1 { String::new() } else { name_of(cell) };
         let cell = Arc::new(Cell { index, name, values, captured });
-        let builder = Builder { loaded, graph: &graph, variables, cell };
+        let builder = Builder { loaded, graph: &graph, variables, cell, run: &run.id };
+        check_lists(&builder.stated(&builder.cell.filler(&BTreeMap::new())), &mut diagnostics);
         let release = builder.release(&mut diagnostics);
         plan.releases.extend(release.filter(|release| !plan.releases.contains(release)));
         let cases = builder.build(plan.cases.len(), &mut diagnostics);
@@ -194,6 +199,8 @@ struct Builder<'a> {
     graph: &'a Graph,
     variables: &'a IndexMap<Text, VariableSpec>,
     cell: Arc<Cell>,
+    /// The run's id.
+    run: &'a str,
 }
 
 impl Builder<'_> {
@@ -234,6 +241,9 @@ impl Builder<'_> {
         diagnostics.extend(applies.diagnostics);
         let Steps { actions, expectations } =
             Steps::of(case, filler, &|name| self.cell.captured.contains(name), diagnostics);
+        let namespace = self.namespace(scenario, filler, diagnostics);
+        let (effects, problems) = effects(&self.stated(filler), &actions, &expectations, namespace.as_deref());
+        diagnostics.extend(problems);
         if actions.is_empty() && expectations.is_empty() {
             diagnostics.push(
                 Diagnostic::error(format!("case `{}` does and expects nothing", case.name))
@@ -254,11 +264,18 @@ impl Builder<'_> {
             skip: applies.skip,
             pending: applies.pending,
             known_failure: case.known_failure.clone(),
-            namespace: self.namespace(scenario, filler, diagnostics),
+            namespace,
             actions,
             expectations,
+            effects: effects.into_iter().map(|effect| effect.without_run(self.run)).collect(),
             cell: Arc::clone(&self.cell),
         }
+    }
+
+    fn stated<'b>(&'b self, filler: &'b Filler) -> Stated<'b> {
+        static NONE: LazyLock<IndexMap<Text, Vec<TouchNode>>> = LazyLock::new(IndexMap::new);
+        let lists = self.loaded.suite.as_ref().map_or(&*NONE, |(suite, _)| &suite.touches);
+        Stated { lists, filler }
     }
 
     fn release(&self, diagnostics: &mut Vec<Diagnostic>) -> Option<Release> {

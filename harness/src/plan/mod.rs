@@ -5,8 +5,10 @@
 mod build;
 mod captures;
 mod condition;
+mod effects;
 mod graph;
 mod matrix;
+mod outlook;
 mod select;
 mod steps;
 #[cfg(test)]
@@ -15,5 +17,6 @@ mod variables;
 
 pub use build::{Choices, Plan, PlannedCase, Release, RunIdentity, plan};
 pub use condition::Pending;
+pub use outlook::Outlook;
 pub use select::{Selection, select};
 pub use variables::{Values, read_environment};
