@@ -70,6 +70,11 @@ impl Delete {
         let target = selection.target();
         if let Some(resource) = scene.resource(target.api_version, target.kind) {
             let place = scene.place(&resource, target.namespace);
+            if target.name.is_none() && scene.touches.is_some() {
+                // Which they are is stated.
+                scene.needs(&resource, &place, None, &[ApiVerb::List, ApiVerb::Watch]);
+                return scene.stated("", deleted);
+            }
             deleted(scene, &resource, &place, target.name);
             if let Some(Effect::Deletes(thing)) = scene.effects.iter_mut().rfind(|e| matches!(e, Effect::Deletes(_))) {
                 thing.selector = target.selector.map(|selector| selector.as_str().to_owned());

@@ -122,7 +122,10 @@ impl Scene<'_> {
                 names => names.iter().map(|name| Some(name.as_str())).collect(),
             };
             for name in names {
-                if objects.verbs.is_empty() {
+                if objects.indirect {
+                    let thing = Thing { by: By::Program, ..self.thing(&resource, &place, name) };
+                    self.effects.push(Effect::Makes(thing));
+                } else if objects.verbs.is_empty() {
                     standard(self, &resource, &place, name);
                 } else {
                     self.needs(&resource, &place, name, &objects.verbs);

@@ -19,7 +19,7 @@ pub use shape::{check_shape, prune};
 pub use step::{
     ActionNode, ActionOptions, ActionStep, ExpectationNode, ExpectationOptions, ExpectationStep, StepError, UndoSpec,
 };
-pub use touch::{Objects, Touch, TouchNode};
+pub use touch::{ListReference, Objects, Touch, TouchNode};
 
 /// The API version that every document names.
 pub const API_VERSION: &str = "meshproof.dev/v1alpha1";

@@ -23,17 +23,26 @@ pub enum Touch {
     /// Images that the cluster pulls because of it.
     Images(Vec<String>),
     /// A list of the suite's own `touches`.
-    List(Text),
+    List(ListReference),
     /// Objects of the cluster.
     Objects(Objects),
+}
+
+/// A list of the suite's, and what is done to its objects.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ListReference {
+    pub name: Text,
+    /// To those of its objects of which the list itself says no verbs.
+    #[serde(default)]
+    pub verbs: Vec<ApiVerb>,
 }
 
 /// Objects that something is done to.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Objects {
-    /// Such as `Deployment`.
-    #[schemars(length(min = 1))]
+    /// Such as `Deployment`; with none, the statement says nothing.
     pub kinds: Vec<String>,
     /// Needed for kinds that are not Kubernetes' own.
     pub api_version: Option<String>,
@@ -55,6 +64,9 @@ pub struct Objects {
     /// What is done to them, and what is asked of them on the way. Beside `apply` and `delete`, those do what they do.
     #[serde(default)]
     pub verbs: Vec<ApiVerb>,
+    /// Made by what the step installs, with rights of its own: told to a reader, and no right of the run's.
+    #[serde(default)]
+    pub indirect: bool,
 }
 
 /// Nothing stands beside a statement.
@@ -104,7 +116,7 @@ impl Objects {
                 mistakes.push(Diagnostic::error(title).at(at("clusterWide")).help("remove it"));
             }
         }
-        if self.verbs.is_empty() && says_verbs {
+        if self.verbs.is_empty() && says_verbs && !self.indirect {
             let title = "it is not said what is done to these objects";
             mistakes.push(Diagnostic::error(title).at(at("kinds")).help("write beside them `verbs: […]`"));
         }

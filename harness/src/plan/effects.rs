@@ -6,9 +6,9 @@ use indexmap::IndexMap;
 
 use crate::{
     diagnostic::Diagnostic,
-    effect::{Effect, Scene},
+    effect::{ApiVerb, Effect, Scene},
     language::{
-        ActionNode, ActionStep, ExpectationNode, ExpectationStep, Filler, StepError, Touch, TouchNode, check_shape,
+        ActionNode, ActionStep, ExpectationNode, ExpectationStep, Filler, ListReference, Objects, StepError, Touch, TouchNode, check_shape,
         names_in,
     },
     yaml::{Node, Text, Value},
@@ -118,7 +118,7 @@ impl Deriving<'_> {
         let mut touches = Vec::new();
         for node in nodes {
             match Touch::read(node, says_verbs) {
-                Ok(Touch::List(name)) => {
+                Ok(Touch::List(ListReference { name, verbs })) => {
                     let lists = self.stated.lists;
                     let Some(list) = lists.get(name.as_str()) else {
                         let known = lists.keys().map(Text::as_str);
@@ -128,7 +128,7 @@ impl Deriving<'_> {
                         continue;
                     };
                     let filled: Vec<Node> = list.iter().map(|node| self.stated.filler.fill(&node.0).0).collect();
-                    touches.extend(self.plain(&filled, says_verbs));
+                    touches.extend(self.plain(&filled, &verbs, says_verbs));
                 }
                 Ok(touch) => touches.push(touch),
                 // That of its shape is told with the step's.
@@ -142,15 +142,18 @@ impl Deriving<'_> {
     }
 
     /// The statements of a list, which has no other lists in it.
-    fn plain(&mut self, nodes: &[Node], says_verbs: bool) -> Vec<Touch> {
+    fn plain(&mut self, nodes: &[Node], verbs: &[ApiVerb], says_verbs: bool) -> Vec<Touch> {
         let mut touches = Vec::new();
         for node in nodes {
-            match Touch::read(node, says_verbs) {
-                Ok(Touch::List(name)) => self.diagnostics.push(
+            match Touch::read(node, says_verbs && verbs.is_empty()) {
+                Ok(Touch::List(ListReference { name, .. })) => self.diagnostics.push(
                     Diagnostic::error("a list of `touches` refers to another")
                         .at(&name.span)
                         .help("refer to both where they are used"),
                 ),
+                Ok(Touch::Objects(objects)) if objects.verbs.is_empty() => {
+                    touches.push(Touch::Objects(Objects { verbs: verbs.to_vec(), ..objects }));
+                }
                 Ok(touch) => touches.push(touch),
                 Err(StepError(problems)) => self.diagnostics.extend(problems),
             }
