@@ -41,6 +41,7 @@ impl Live {
                     false => format!("{} {} (Kubernetes {version})", cluster.provider, cluster.context),
                 });
             }
+            Event::Note(note) => self.line(&format!("note: {note}")),
             Event::CaseStarted { index, .. } => {
                 let id = self.ids[*index].clone();
                 if let Some(bars) = &mut self.bars {

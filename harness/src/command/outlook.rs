@@ -27,8 +27,7 @@ pub fn text(outlook: &Outlook<'_>, rules: &Rules, seen: Option<&Seen>) -> String
     text.push_str(&section("pulls, on the cluster's nodes", &listed(&outlook.images)));
     text.push_str(&section("contacts, besides the API server", &listed(&outlook.addresses)));
     text.push_str(&section("unknown", &listed(&outlook.unknown)));
-    let rights: Vec<(String, Vec<String>)> = rights(rules);
-    text.push_str(&section("takes these rights (--rbac prints them as a manifest)", &rights));
+    text.push_str(&section("takes these rights (--rbac prints them as a manifest)", &rights(rules)));
     text
 }
 
@@ -113,6 +112,8 @@ fn grouped(things: &Things<'_>, seen: Option<&Seen>) -> Vec<(String, Vec<String>
             }
         }
     }
+    // What concerns the whole cluster is read first.
+    groups.sort_by_key(|(head, _)| (!head.ends_with("(cluster-wide)"), head.clone()));
     groups
 }
 
@@ -121,7 +122,7 @@ fn remark(thing: &Thing, found: &Found) -> String {
         (Found::Absent, _) => String::new(),
         (Found::There { run: Some(run) }, _) => format!(" [there: left by run {run}]"),
         (Found::There { run: None }, By::Meshproof) => " [there: would be changed, and given back]".to_owned(),
-        (Found::There { run: None }, By::Program) => " [there: in the way]".to_owned(),
+        (Found::There { run: None }, By::Program | By::Installed) => " [there: in the way]".to_owned(),
         (Found::Unseen(why), _) => format!(" [{why}]"),
     }
 }
@@ -130,6 +131,7 @@ fn thing_json(thing: &Thing, cases: &[&str], seen: Option<&Seen>) -> Value {
     let by = match thing.by {
         By::Meshproof => "meshproof",
         By::Program => "program",
+        By::Installed => "installed",
     };
     let namespace = match &thing.place {
         crate::effect::Place::Namespace(namespace) => Some(namespace),
@@ -147,22 +149,13 @@ fn thing_json(thing: &Thing, cases: &[&str], seen: Option<&Seen>) -> Value {
     json
 }
 
+/// A line for each rule.
 fn rights(rules: &Rules) -> Vec<(String, Vec<String>)> {
-    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
-    for rule in &rules.0 {
-        let head = rule.namespace.as_ref().map_or("everywhere".to_owned(), |namespace| format!("in {namespace}"));
+    let told = |rule: &crate::effect::Rule| {
         let group = if rule.group.is_empty() { String::new() } else { format!(".{}", rule.group) };
-        let names = match rule.names.len() {
-            0 => String::new(),
-            1 => format!(" {}", rule.names[0]),
-            count => format!(" ({count} names)"),
-        };
+        let place = rule.namespace.as_ref().map_or_else(String::new, |namespace| format!(" in {namespace}"));
         let verbs: Vec<&str> = rule.verbs.iter().map(|verb| verb.as_str()).collect();
-        let told = format!("{}{group}{names}: {}", rule.resource, verbs.join("+"));
-        match groups.iter_mut().find(|(known, _)| *known == head) {
-            Some((_, rules)) => rules.push(told),
-            None => groups.push((head, vec![told])),
-        }
-    }
-    groups
+        (format!("{} {}{group}{place}", verbs.join(","), rule.resource), rule.names.clone())
+    };
+    rules.0.iter().map(told).collect()
 }

@@ -59,7 +59,8 @@ impl Recorder {
                 self.report.refresh();
             }
             Event::Problem(problem) => self.report.problems.push(problem.clone()),
-            Event::CaseStarted { .. }
+            Event::Note(_)
+            | Event::CaseStarted { .. }
             | Event::Waiting { .. }
             | Event::TeardownStarted { .. }
             | Event::TornDown { .. } => {

@@ -22,9 +22,10 @@ use super::{
 use crate::{
     cluster::{Cluster, ConnectError, SimulateOptions, connect, simulate},
     diagnostic::{Diagnostic, all_warnings},
-    engine::{Event, Options, Outcome, Signals, execute, make_directory},
+    engine::{Event, Events, Options, Outcome, Signals, execute, make_directory},
     load::{Loaded, load},
     plan::{Plan, RunIdentity, Selection, plan, select},
+    preflight::preflight,
 };
 
 /// A plan that can be run.
@@ -137,8 +138,16 @@ pub fn execute_plan(args: &RunArgs, prepared: &Prepared, observer: Observer) -> 
         let outcome = match provide(&args.cluster, &prepared.plan, &work).await {
             Ok(cluster) => {
                 let _ = events.send(Event::Connected(Box::new(describe(&args.cluster, &cluster))));
-                let options = options(args);
-                execute(&prepared.plan, cluster, &prepared.run, &options, events, &signals).await
+                match fit(args, &prepared.plan, &cluster, &events, &signals).await {
+                    Ok(()) => {
+                        let options = options(args);
+                        execute(&prepared.plan, cluster, &prepared.run, &options, events, &signals).await
+                    }
+                    Err(outcome) => {
+                        drop(events);
+                        outcome
+                    }
+                }
             }
             Err(error) => {
                 drop(events);
@@ -154,6 +163,28 @@ pub fn execute_plan(args: &RunArgs, prepared: &Prepared, observer: Observer) -> 
     // A program that would not end must not keep the command from ending.
     runtime.shutdown_background();
     ran
+}
+
+/// Whether the run may begin on this cluster; else what became of it.
+async fn fit(
+    args: &RunArgs,
+    plan: &Plan,
+    cluster: &Cluster,
+    events: &Events,
+    signals: &Signals,
+) -> Result<(), Outcome> {
+    if args.no_preflight {
+        return Ok(());
+    }
+    let findings = tokio::select! {
+        findings = preflight(cluster, plan) => findings,
+        () = signals.interrupt.cancelled() => return Err(Outcome { interrupted: true, ..Outcome::default() }),
+    };
+    for note in &findings.notes {
+        let _ = events.send(Event::Note(note.to_string()));
+    }
+    let problems: Vec<String> = findings.problems.iter().map(ToString::to_string).collect();
+    if problems.is_empty() { Ok(()) } else { Err(Outcome { problems, ..Outcome::default() }) }
 }
 
 /// The cluster that was named.

@@ -50,6 +50,8 @@ pub struct Thing {
 pub enum By {
     Meshproof,
     Program,
+    /// What was installed, with rights of its own.
+    Installed,
 }
 
 /// Where objects are.

@@ -123,7 +123,7 @@ impl Scene<'_> {
             };
             for name in names {
                 if objects.indirect {
-                    let thing = Thing { by: By::Program, ..self.thing(&resource, &place, name) };
+                    let thing = Thing { by: By::Installed, ..self.thing(&resource, &place, name) };
                     self.effects.push(Effect::Makes(thing));
                 } else if objects.verbs.is_empty() {
                     standard(self, &resource, &place, name);

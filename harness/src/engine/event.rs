@@ -10,6 +10,8 @@ use tokio::{sync::mpsc::UnboundedSender, time::Instant};
 pub enum Event {
     /// The cluster has answered.
     Connected(Box<Cluster>),
+    /// Something worth knowing before the cases begin.
+    Note(String),
     /// The case at this place of the plan has begun.
     CaseStarted { index: usize, at: Instant },
     /// It waits for something else than before.

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::{
     formats::{Name, VersionRange},
+    check::CheckNode,
     step::{ActionNode, ExpectationNode},
     touch::TouchNode,
 };
@@ -43,6 +44,9 @@ pub struct Suite {
     #[serde(default)]
     #[schemars(extend("propertyNames" = {"format": "name"}))]
     pub touches: IndexMap<Text, Vec<TouchNode>>,
+    /// What a cluster must be like before a run may begin on it.
+    #[serde(default)]
+    pub preflight: Vec<CheckNode>,
     /// What a simulated cluster finds outside of itself. Real clusters find what is there.
     pub simulated: Option<Surroundings>,
 }

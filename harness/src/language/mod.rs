@@ -1,14 +1,17 @@
 //! The scenario language: its documents, its expressions, its schema.
 
 mod cel;
+mod check;
 mod document;
 mod fill;
 pub mod formats;
+mod quantity;
 mod schema;
 mod shape;
 mod step;
 mod touch;
 
+pub use check::{CheckNode, CheckOptions, PodSecurity, Question, Room};
 pub use document::{
     ByVersion, Case, Condition, Document, Environment, KnownFailure, Metadata, Scenario, Suite, VariableKind,
     VariableSpec, VersionedValue,

@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     captures::{captured, check as check_captures},
+    checks::{Check, Reading, checks},
     condition::{Pending, applies},
     effects::{Stated, check_lists, effects},
     graph::{Graph, graph},
@@ -56,6 +57,8 @@ pub struct Plan {
     pub variables: Values,
     /// In order: cells, then the suite's own order.
     pub cases: Vec<PlannedCase>,
+    /// What a cluster must be like before the run.
+    pub checks: Vec<Check>,
     /// What a simulated cluster finds in registries: that of each cell.
     pub releases: Vec<Release>,
 }
@@ -126,6 +129,7 @@ pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec
         digest: loaded.digest.clone(),
         variables: Values::new(),
         cases: Vec::new(),
+        checks: Vec::new(),
         releases: Vec::new(),
     };
     if loaded.suite_unread {
@@ -152,6 +156,12 @@ pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec
         check_lists(&builder.stated(&builder.cell.filler(&BTreeMap::new())), &mut diagnostics);
         let release = builder.release(&mut diagnostics);
         plan.releases.extend(release.filter(|release| !plan.releases.contains(release)));
+        let checks = builder.checks(&mut diagnostics);
+        for check in checks {
+            if plan.checks.iter().all(|known| known.text != check.text) {
+                plan.checks.push(check);
+            }
+        }
         let cases = builder.build(plan.cases.len(), &mut diagnostics);
         if resolved {
             plan.cases.extend(cases);
@@ -270,6 +280,23 @@ impl Builder<'_> {
             effects: effects.into_iter().map(|effect| effect.without_run(self.run)).collect(),
             cell: Arc::clone(&self.cell),
         }
+    }
+
+    fn checks(&self, diagnostics: &mut Vec<Diagnostic>) -> Vec<Check> {
+        let Some((suite, _)) = &self.loaded.suite else { return Vec::new() };
+        let filler = self.cell.filler(&BTreeMap::new());
+        let namespace = suite.namespace.as_ref().map(|node| filler.fill(node).0);
+        let reading = Reading {
+            variables: self.variables,
+            values: &self.cell.values,
+            filler: &filler,
+            namespace: namespace.as_ref().and_then(Node::as_str),
+        };
+        let mut checks = checks(&suite.preflight, &reading, diagnostics);
+        for check in &mut checks {
+            check.effects = std::mem::take(&mut check.effects).into_iter().map(|e| e.without_run(self.run)).collect();
+        }
+        checks
     }
 
     fn stated<'b>(&'b self, filler: &'b Filler) -> Stated<'b> {

@@ -4,6 +4,7 @@
 
 mod build;
 mod captures;
+mod checks;
 mod condition;
 mod effects;
 mod graph;
@@ -16,6 +17,7 @@ mod testing;
 mod variables;
 
 pub use build::{Choices, Plan, PlannedCase, Release, RunIdentity, plan};
+pub use checks::{Asked, Check};
 pub use condition::Pending;
 pub use outlook::Outlook;
 pub use select::{Selection, select};

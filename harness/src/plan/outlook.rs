@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Plan;
-use crate::effect::{ApiVerb, Effect, Extent, OWN, Place, RUN, Right, Rules, Thing};
+use crate::effect::{ApiVerb, By, Effect, Extent, OWN, Place, RUN, Right, Rules, Thing};
 
 /// Everything that the cases that apply do, each thing once, with the ids of the cases that do it.
 #[derive(Debug, Default)]
@@ -28,6 +28,9 @@ impl Plan {
             for effect in &case.effects {
                 outlook.add(effect, &case.id);
             }
+        }
+        for effect in self.checks.iter().flat_map(|check| &check.effects) {
+            outlook.add(effect, "preflight");
         }
         outlook
     }
@@ -75,7 +78,8 @@ impl<'a> Outlook<'a> {
     pub fn by_name(&self) -> impl Iterator<Item = &'a Thing> {
         let known = |thing: &&'a Thing| {
             let place = !matches!(&thing.place, Place::Namespace(namespace) if namespace.contains(RUN));
-            place && thing.place != Place::Everywhere && thing.name.as_ref().is_some_and(|name| !name.contains(RUN))
+            let own = thing.by != By::Installed;
+            own && place && thing.place != Place::Everywhere && thing.name.as_ref().is_some_and(|name| !name.contains(RUN))
         };
         self.makes.keys().copied().filter(known)
     }
