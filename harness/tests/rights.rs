@@ -43,7 +43,9 @@ fn main() -> ExitCode {
     });
     let others = [
         // In a namespace that stands, so that there is a role besides the cluster role.
-        Trial::test("preflight names every right that is missing", || run(names_what_is_missing(&["namespace=default"]))),
+        Trial::test("preflight names every right that is missing", || {
+            run(names_what_is_missing(&["namespace=default"]))
+        }),
         Trial::test("without any rights, preflight says so once", || run(has_nothing())),
         Trial::test("an apply that creates takes the right to create", || run(apply_creates())),
     ];
@@ -126,9 +128,7 @@ async fn has_nothing() {
 async fn apply_creates() {
     let site = Site::new(&[]).await;
     let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "default"}});
-    let role = |verbs: &[&str]| {
-        json!([{"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["a"], "verbs": verbs}])
-    };
+    let role = |verbs: &[&str]| json!([{"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["a"], "verbs": verbs}]);
     let apply = Verb::Apply { object, force: false };
     let path = "/api/v1/namespaces/default/configmaps/a";
     site.bind(&role(&["patch"])).await;
@@ -184,8 +184,10 @@ impl Site {
     async fn bind(&self, rules: &Value) {
         let group = "rbac.authorization.k8s.io";
         let metadata = json!({"name": ACCOUNT});
-        self.apply(&json!({"apiVersion": format!("{group}/v1"), "kind": "ClusterRole", "metadata": metadata, "rules": rules}))
-            .await;
+        self.apply(
+            &json!({"apiVersion": format!("{group}/v1"), "kind": "ClusterRole", "metadata": metadata, "rules": rules}),
+        )
+        .await;
         self.apply(&json!({"apiVersion": format!("{group}/v1"), "kind": "ClusterRoleBinding", "metadata": metadata,
             "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": ACCOUNT},
             "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": ACCOUNT_NAMESPACE}]}))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::{
-    effect::{By, Rules, Thing},
+    effect::{By, Rules, Thing, qualified},
     plan::Outlook,
     preflight::{Found, Seen},
 };
@@ -22,7 +22,8 @@ pub fn text(outlook: &Outlook<'_>, rules: &Rules, seen: Option<&Seen>) -> String
     for (title, things) in [("makes", &outlook.makes), ("changes", &outlook.changes), ("deletes", &outlook.deletes)] {
         text.push_str(&section(title, &grouped(things, seen)));
     }
-    let listed = |texts: &BTreeMap<&str, Vec<&str>>| texts.keys().map(|text| ((*text).to_owned(), Vec::new())).collect();
+    let listed =
+        |texts: &BTreeMap<&str, Vec<&str>>| texts.keys().map(|text| ((*text).to_owned(), Vec::new())).collect();
     text.push_str(&section("pulls, where it runs", &listed(&outlook.artifacts)));
     text.push_str(&section("pulls, on the cluster's nodes", &listed(&outlook.images)));
     text.push_str(&section("contacts, besides the API server", &listed(&outlook.addresses)));
@@ -32,7 +33,8 @@ pub fn text(outlook: &Outlook<'_>, rules: &Rules, seen: Option<&Seen>) -> String
 }
 
 pub fn json(outlook: &Outlook<'_>, rules: &Rules, seen: Option<&Seen>) -> Value {
-    let things = |things: &Things<'_>| things.iter().map(|(thing, cases)| thing_json(thing, cases, seen)).collect::<Value>();
+    let things =
+        |things: &Things<'_>| things.iter().map(|(thing, cases)| thing_json(thing, cases, seen)).collect::<Value>();
     let texts = |texts: &BTreeMap<&str, Vec<&str>>, field: &str| {
         texts.iter().map(|(text, cases)| json!({field: text, "cases": cases})).collect::<Value>()
     };
@@ -51,7 +53,9 @@ pub fn json(outlook: &Outlook<'_>, rules: &Rules, seen: Option<&Seen>) -> Value 
 
 /// The rights as objects, with the words that a reader needs.
 pub fn manifest(outlook: &Outlook<'_>, rules: &Rules) -> String {
-    let mut text = String::from("# The rights that the run takes, for `kubectl apply -f -`. Rules of namespaces that the run itself makes are\n# in the cluster role, for no role can stand there before.\n");
+    let mut text = String::from(
+        "# The rights that the run takes, for `kubectl apply -f -`. Rules of namespaces that the run itself makes are\n# in the cluster role, for no role can stand there before.\n",
+    );
     for unknown in outlook.unknown.keys() {
         text.push_str(&format!("# Not among them: {unknown}.\n"));
     }
@@ -104,7 +108,8 @@ fn grouped(things: &Things<'_>, seen: Option<&Seen>) -> Vec<(String, Vec<String>
             groups.len() - 1
         });
         if let Some(name) = &thing.name {
-            let there = seen.and_then(|seen| seen.things.get(*thing)).map(|found| remark(thing, found)).unwrap_or_default();
+            let there =
+                seen.and_then(|seen| seen.things.get(*thing)).map(|found| remark(thing, found)).unwrap_or_default();
             let told = format!("{name}{there}");
             // A thing may be made by several steps, by a program and by the run itself.
             if !groups[place].1.contains(&told) {
@@ -152,10 +157,9 @@ fn thing_json(thing: &Thing, cases: &[&str], seen: Option<&Seen>) -> Value {
 /// A line for each rule.
 fn rights(rules: &Rules) -> Vec<(String, Vec<String>)> {
     let told = |rule: &crate::effect::Rule| {
-        let group = if rule.group.is_empty() { String::new() } else { format!(".{}", rule.group) };
         let place = rule.namespace.as_ref().map_or_else(String::new, |namespace| format!(" in {namespace}"));
         let verbs: Vec<&str> = rule.verbs.iter().map(|verb| verb.as_str()).collect();
-        (format!("{} {}{group}{place}", verbs.join(","), rule.resource), rule.names.clone())
+        (format!("{} {}{place}", verbs.join(","), qualified(&rule.group, &rule.resource)), rule.names.clone())
     };
     rules.0.iter().map(told).collect()
 }

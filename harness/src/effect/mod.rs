@@ -122,6 +122,15 @@ impl ApiVerb {
     }
 }
 
+/// `pods/exec`, `deployments.apps/scale`: as kubectl takes a resource.
+pub fn qualified(group: &str, resource: &str) -> String {
+    let group = if group.is_empty() { String::new() } else { format!(".{group}") };
+    match resource.split_once('/') {
+        Some((plural, subresource)) => format!("{plural}{group}/{subresource}"),
+        None => format!("{resource}{group}"),
+    }
+}
+
 impl Effect {
     /// The same with the run's id taken out of every name.
     #[must_use]
@@ -177,12 +186,7 @@ impl fmt::Display for Thing {
 impl fmt::Display for Right {
     /// `create pods/exec in istio-system`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let group = if self.group.is_empty() { String::new() } else { format!(".{}", self.group) };
-        let (plural, subresource) = match self.resource.split_once('/') {
-            Some((plural, subresource)) => (plural, format!("/{subresource}")),
-            None => (self.resource.as_str(), String::new()),
-        };
-        write!(f, "{} {plural}{group}{subresource}", self.verb.as_str())?;
+        write!(f, "{} {}", self.verb.as_str(), qualified(&self.group, &self.resource))?;
         if let Some(name) = &self.name {
             write!(f, " {name}")?;
         }

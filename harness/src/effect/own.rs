@@ -11,27 +11,35 @@ pub struct OwnRule {
     pub verbs: &'static [ApiVerb],
 }
 
-/// Where a line of the table holds.
+/// Where, and of which plans, a line of the table holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// In all namespaces, or cluster-wide.
+    /// In all namespaces, or cluster-wide; of every plan.
     Cluster,
-    /// In one namespace.
+    /// In one namespace; of every plan.
     Namespace(&'static str),
-    /// In each namespace in which the plan makes, changes or watches something.
+    /// In each namespace in which the plan does or watches something.
     Used,
-    /// Only where the plan makes claims on storage.
+    /// Cluster-wide, where the suite states how much room it needs.
+    Room,
+    /// In each namespace in which the suite states how much room it needs.
+    RoomNamespaces,
+    /// Cluster-wide, where the suite states that it needs a load balancer.
+    LoadBalancer,
+    /// Cluster-wide, where the plan makes claims on storage.
     Claims,
 }
 
-/// The only place where the harness' own needs stand: `plan --rbac` prints them and preflight asks
-/// for them. Whoever adds a request of the harness' own adds its line.
+/// The only place where the harness' own needs stand: `plan --rbac` prints them and preflight asks for them. Whoever adds a request of
+/// the harness' own adds its line.
 pub const OWN: &[OwnRule] = &[
-    // Preflight: whether the namespaces used are there and what pods they admit, whether there is room, whether claims are met.
+    // Preflight: which namespaces are there, and what pods they admit.
     OwnRule { extent: Extent::Cluster, group: "", resource: "namespaces", verbs: &[List] },
-    OwnRule { extent: Extent::Cluster, group: "", resource: "nodes", verbs: &[List] },
-    OwnRule { extent: Extent::Cluster, group: "", resource: "pods", verbs: &[List] },
-    OwnRule { extent: Extent::Cluster, group: "", resource: "services", verbs: &[List] },
-    OwnRule { extent: Extent::Used, group: "", resource: "resourcequotas", verbs: &[List] },
+    // Whether there is room.
+    OwnRule { extent: Extent::Room, group: "", resource: "nodes", verbs: &[List] },
+    OwnRule { extent: Extent::Room, group: "", resource: "pods", verbs: &[List] },
+    OwnRule { extent: Extent::RoomNamespaces, group: "", resource: "resourcequotas", verbs: &[List] },
+    // Whether services are given addresses, and claims storage.
+    OwnRule { extent: Extent::LoadBalancer, group: "", resource: "services", verbs: &[List] },
     OwnRule { extent: Extent::Claims, group: "storage.k8s.io", resource: "storageclasses", verbs: &[List] },
 ];

@@ -217,8 +217,7 @@ mod tests {
 
     #[test]
     fn the_rules_give_back_the_rights() {
-        let rights =
-            [right(ApiVerb::Get, Some("n"), "services", Some("a")), right(ApiVerb::Watch, None, "pods", None)];
+        let rights = [right(ApiVerb::Get, Some("n"), "services", Some("a")), right(ApiVerb::Watch, None, "pods", None)];
         let mut given = Rules::of(&rights, |_| true).rights();
         given.sort();
         let mut wanted = rights.to_vec();
@@ -234,9 +233,6 @@ mod tests {
         assert_eq!(kinds, ["ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"]);
         assert_eq!(manifest[4]["metadata"], json!({"name": "meshproof", "namespace": "n"}));
         assert_eq!(manifest[4]["subjects"][0]["namespace"], "default");
-        assert_eq!(
-            manifest[3]["rules"],
-            json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}])
-        );
+        assert_eq!(manifest[3]["rules"], json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}]));
     }
 }

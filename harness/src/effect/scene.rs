@@ -24,7 +24,9 @@ impl Scene<'_> {
     pub fn resource(&mut self, api_version: Option<&str>, kind: &str) -> Option<Resource> {
         let found = Resource::of(api_version, kind);
         if found.is_none() {
-            self.unknown(format!("which group has the kind {kind} is known only to the cluster: name its `apiVersion`"));
+            self.unknown(format!(
+                "which group has the kind {kind} is known only to the cluster: name its `apiVersion`"
+            ));
         }
         found
     }
@@ -34,9 +36,7 @@ impl Scene<'_> {
             _ if !resource.namespaced => Place::Cluster,
             Namespaces::All => Place::Everywhere,
             Namespaces::Named(namespace) => Place::Namespace(namespace.to_owned()),
-            Namespaces::Default => {
-                self.namespace.clone().map_or(Place::Everywhere, Place::Namespace)
-            }
+            Namespaces::Default => self.namespace.clone().map_or(Place::Everywhere, Place::Namespace),
         }
     }
 
@@ -110,11 +110,7 @@ impl Scene<'_> {
         }
     }
 
-    fn objects(
-        &mut self,
-        objects: &Objects,
-        standard: &mut impl FnMut(&mut Self, &Resource, &Place, Option<&str>),
-    ) {
+    fn objects(&mut self, objects: &Objects, standard: &mut impl FnMut(&mut Self, &Resource, &Place, Option<&str>)) {
         for resource in objects.resources() {
             let place = self.place(&resource, Namespaces::of(objects.namespace.as_deref(), objects.all_namespaces));
             let names: Vec<Option<&str>> = match objects.names.as_slice() {

@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    formats::{Name, VersionRange},
     check::CheckNode,
+    formats::{Name, VersionRange},
     step::{ActionNode, ExpectationNode},
     touch::TouchNode,
 };

@@ -94,7 +94,8 @@ impl Objects {
     /// The resources of the kinds; those of no known group are mistakes, told before.
     pub fn resources(&self) -> Vec<Resource> {
         let found = self.kinds.iter().filter_map(|kind| Resource::of(self.api_version.as_deref(), kind));
-        let found = found.map(|resource| Resource { namespaced: resource.namespaced && !self.cluster_wide, ..resource });
+        let found =
+            found.map(|resource| Resource { namespaced: resource.namespaced && !self.cluster_wide, ..resource });
         match &self.subresource {
             Some(name) => found.map(|resource| resource.subresource(name)).collect(),
             None => found.collect(),

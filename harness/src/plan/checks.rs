@@ -84,8 +84,7 @@ fn read(filled: &Node, namespace: Option<&str>) -> Result<Check, StepError> {
     let question: Question = decode(&map(question)).map_err(wrong)?;
     let options: CheckOptions = decode(&map(options)).map_err(wrong)?;
     let directory = filled.span.source.path.parent().unwrap_or(Path::new("."));
-    let mut scene =
-        Scene { namespace: namespace.map(str::to_owned), directory, touches: None, effects: Vec::new() };
+    let mut scene = Scene { namespace: namespace.map(str::to_owned), directory, touches: None, effects: Vec::new() };
     let question = match question {
         Question::Kubernetes(range) => Asked::Kubernetes(range),
         Question::Room(room) => Asked::Room(room),

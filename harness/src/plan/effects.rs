@@ -8,8 +8,8 @@ use crate::{
     diagnostic::Diagnostic,
     effect::{ApiVerb, Effect, Scene},
     language::{
-        ActionNode, ActionStep, ExpectationNode, ExpectationStep, Filler, ListReference, Objects, StepError, Touch, TouchNode, check_shape,
-        names_in,
+        ActionNode, ActionStep, ExpectationNode, ExpectationStep, Filler, ListReference, Objects, StepError, Touch,
+        TouchNode, check_shape, names_in,
     },
     yaml::{Node, Text, Value},
 };

@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Plan;
-use crate::effect::{ApiVerb, By, Effect, Extent, OWN, Place, RUN, Right, Rules, Thing};
+use super::{Asked, Plan};
+use crate::{
+    effect::{ApiVerb, By, Effect, Extent, OWN, Place, RUN, Right, Rules, Thing},
+    language::Room,
+};
 
 /// Everything that the cases that apply do, each thing once, with the ids of the cases that do it.
 #[derive(Debug, Default)]
@@ -16,6 +19,8 @@ pub struct Outlook<'a> {
     pub addresses: BTreeMap<&'a str, Vec<&'a str>>,
     pub unknown: BTreeMap<&'a str, Vec<&'a str>>,
     rights: BTreeSet<&'a Right>,
+    /// What room the suite needs.
+    pub rooms: Vec<&'a Room>,
 }
 
 /// Namespaces that every cluster has, and nobody can remove.
@@ -32,6 +37,10 @@ impl Plan {
         for effect in self.checks.iter().flat_map(|check| &check.effects) {
             outlook.add(effect, "preflight");
         }
+        outlook.rooms.extend(self.checks.iter().filter_map(|check| match &check.question {
+            Asked::Room(room) => Some(room),
+            Asked::Expect(_) | Asked::Kubernetes(_) => None,
+        }));
         outlook
     }
 }
@@ -79,7 +88,9 @@ impl<'a> Outlook<'a> {
         let known = |thing: &&'a Thing| {
             let place = !matches!(&thing.place, Place::Namespace(namespace) if namespace.contains(RUN));
             let own = thing.by != By::Installed;
-            own && place && thing.place != Place::Everywhere && thing.name.as_ref().is_some_and(|name| !name.contains(RUN))
+            own && place
+                && thing.place != Place::Everywhere
+                && thing.name.as_ref().is_some_and(|name| !name.contains(RUN))
         };
         self.makes.keys().copied().filter(known)
     }
@@ -110,12 +121,20 @@ impl<'a> Outlook<'a> {
     }
 
     fn harness(&self) -> Vec<Right> {
+        let once = |needed: bool| if needed { vec![None] } else { Vec::new() };
         let mut rights = Vec::new();
         for rule in OWN {
             let places: Vec<Option<String>> = match rule.extent {
                 Extent::Cluster => vec![None],
-                Extent::Claims if self.claims() => vec![None],
-                Extent::Claims => Vec::new(),
+                Extent::Room => once(!self.rooms.is_empty()),
+                Extent::LoadBalancer => once(self.rooms.iter().any(|room| room.load_balancer)),
+                Extent::Claims => once(self.claims()),
+                // One that has the run's id in its name is not there yet, nor is its quota.
+                Extent::RoomNamespaces => {
+                    let used = self.namespaces();
+                    let rooms = self.rooms.iter().map(|room| &room.namespace);
+                    rooms.filter(|name| used.contains(name.as_str())).cloned().map(Some).collect()
+                }
                 Extent::Namespace(namespace) => vec![Some(namespace.to_owned())],
                 Extent::Used => self.namespaces().into_iter().map(|namespace| Some(namespace.to_owned())).collect(),
             };
@@ -170,8 +189,12 @@ mod tests {
         let plan = sound(&scenario("a", &[&case]));
         let roles = |there: Option<&std::collections::BTreeSet<String>>| {
             let rules = plan.outlook().rules(there);
-            let mut places: Vec<_> =
-                rules.0.into_iter().filter(|r| r.resource == "secrets").map(|r| r.namespace.unwrap_or_default()).collect();
+            let mut places: Vec<_> = rules
+                .0
+                .into_iter()
+                .filter(|r| r.resource == "secrets")
+                .map(|r| r.namespace.unwrap_or_default())
+                .collect();
             places.dedup();
             places
         };

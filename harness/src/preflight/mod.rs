@@ -62,7 +62,7 @@ async fn ask(cluster: &Cluster, plan: &Plan) -> Findings {
     let (rights, checks, room) = tokio::join!(
         rights::ask(cluster, &rules),
         checks::ask(cluster, plan, &seen),
-        room::ask(cluster, plan, &outlook, &seen),
+        room::ask(cluster, &outlook, &seen),
     );
     findings.extend(rights);
     findings.extend(way::judge(&seen));

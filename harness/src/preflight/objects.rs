@@ -27,9 +27,7 @@ pub async fn list(
         Namespaces::Default => default_namespace,
     };
     let api: Api<DynamicObject> = match namespace {
-        Some(namespace) if kind.namespaced => {
-            Api::namespaced_with(cluster.client.clone(), namespace, &kind.resource)
-        }
+        Some(namespace) if kind.namespaced => Api::namespaced_with(cluster.client.clone(), namespace, &kind.resource),
         _ => Api::all_with(cluster.client.clone(), &kind.resource),
     };
     let mut params = ListParams::default();

@@ -148,9 +148,8 @@ mod tests {
 
     #[test]
     fn of_many_some_are_told_and_all_are_counted() {
-        let all: Vec<Right> = (0..30)
-            .map(|number| Right { resource: format!("kind{number}"), ..right(ApiVerb::List, None) })
-            .collect();
+        let all: Vec<Right> =
+            (0..30).map(|number| Right { resource: format!("kind{number}"), ..right(ApiVerb::List, None) }).collect();
         let rules = Rules::of(&all, |_| true);
         let mut findings = Findings::default();
         judge(&all[..20], &rules, &mut findings);

@@ -11,27 +11,20 @@ use super::{Findings, Seen};
 use crate::{
     cluster::{Cluster, Trouble},
     language::{PodSecurity, Room, formats::Quantity},
-    plan::{Asked, Outlook, Plan},
+    plan::Outlook,
 };
 
 const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
 
 /// Asks only what the suite states a need of.
-pub async fn ask(cluster: &Cluster, plan: &Plan, outlook: &Outlook<'_>, seen: &Seen) -> Findings {
-    let rooms: Vec<&Room> = plan
-        .checks
-        .iter()
-        .filter_map(|check| match &check.question {
-            Asked::Room(room) => Some(room),
-            Asked::Expect(_) | Asked::Kubernetes(_) => None,
-        })
-        .collect();
+pub async fn ask(cluster: &Cluster, outlook: &Outlook<'_>, seen: &Seen) -> Findings {
+    let rooms = outlook.rooms.as_slice();
     let mut findings = Findings::default();
-    pod_security(&rooms, seen, &mut findings);
+    pod_security(rooms, seen, &mut findings);
     let (capacity, quotas, storage, load_balancer) = tokio::join!(
-        capacity(cluster, &rooms),
-        quotas(cluster, &rooms, seen),
+        capacity(cluster, rooms),
+        quotas(cluster, rooms, seen),
         storage(cluster, outlook.claims()),
         load_balancer(cluster, rooms.iter().any(|room| room.load_balancer)),
     );
@@ -54,8 +47,12 @@ fn pod_security(rooms: &[&Room], seen: &Seen, findings: &mut Findings) {
         let (Some(needed), Some(labels)) = (room.pod_security, seen.labels.get(&room.namespace)) else { continue };
         let Some(level) = labels.get(ENFORCE) else { continue };
         if PodSecurity::of_label(level) < needed {
-            let hint = format!("label it {ENFORCE}={}, or name another namespace", format!("{needed:?}").to_lowercase());
-            let what = format!("namespace {} enforces the Pod Security level {level}, under which its pods are refused", room.namespace);
+            let hint =
+                format!("label it {ENFORCE}={}, or name another namespace", format!("{needed:?}").to_lowercase());
+            let what = format!(
+                "namespace {} enforces the Pod Security level {level}, under which its pods are refused",
+                room.namespace
+            );
             findings.problem(what, Some(hint));
         }
     }
@@ -104,8 +101,7 @@ async fn capacity(cluster: &Cluster, rooms: &[&Room]) -> Result<Findings, Troubl
     if wanted == Amounts::default() {
         return Ok(findings);
     }
-    let (nodes, pods): (Api<Node>, Api<Pod>) =
-        (Api::all(cluster.client.clone()), Api::all(cluster.client.clone()));
+    let (nodes, pods): (Api<Node>, Api<Pod>) = (Api::all(cluster.client.clone()), Api::all(cluster.client.clone()));
     let params = ListParams::default();
     let (nodes, pods) = tokio::try_join!(nodes.list(&params), pods.list(&params))?;
     let lacks = wanted.lacks(free(&nodes.items, &pods.items));
@@ -217,9 +213,9 @@ async fn load_balancer(cluster: &Cluster, wanted: bool) -> Result<Findings, Trou
     }
     let services: Api<Service> = Api::all(cluster.client.clone());
     let services = services.list(&ListParams::default()).await?.items;
-    let balanced = services.iter().filter(|service| {
-        service.spec.as_ref().and_then(|spec| spec.type_.as_deref()) == Some("LoadBalancer")
-    });
+    let balanced = services
+        .iter()
+        .filter(|service| service.spec.as_ref().and_then(|spec| spec.type_.as_deref()) == Some("LoadBalancer"));
     let has_address = |service: &&Service| {
         let status = serde_json::to_value(&service.status).unwrap_or(Value::Null);
         status.pointer("/loadBalancer/ingress/0").is_some()
@@ -229,7 +225,8 @@ async fn load_balancer(cluster: &Cluster, wanted: bool) -> Result<Findings, Trou
     match (with.is_empty(), without.is_empty()) {
         (false, _) => {}
         (true, true) => {
-            let what = "whether the cluster gives services of type LoadBalancer addresses is not known: there is none yet";
+            let what =
+                "whether the cluster gives services of type LoadBalancer addresses is not known: there is none yet";
             findings.note(what, Some(hint.to_owned()));
         }
         (true, false) => {
@@ -281,8 +278,7 @@ mod tests {
     fn what_is_lacking_is_told() {
         let wanted = Amounts { cpu: 1.0, memory: f64::from(512 << 20), pods: 3.0 };
         let free = Amounts { cpu: 0.25, memory: f64::from(100 << 20), pods: 3.0 };
-        let told =
-            ["0.25 cores are free, 1.00 are requested", "100 Mi of memory are free, 512 Mi are requested"];
+        let told = ["0.25 cores are free, 1.00 are requested", "100 Mi of memory are free, 512 Mi are requested"];
         assert_eq!(wanted.lacks(free), told);
     }
 

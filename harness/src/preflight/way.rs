@@ -67,7 +67,8 @@ async fn find(cluster: &Cluster, thing: &Thing) -> Result<Found, Trouble> {
         Place::Cluster | Place::Everywhere => Api::all_with(cluster.client.clone(), &kind.resource),
     };
     let name = thing.name.as_deref().unwrap_or_default();
-    let found: Option<PartialObjectMeta<DynamicObject>> = match api.get_metadata_opt(name).await.map_err(Trouble::from) {
+    let found: Option<PartialObjectMeta<DynamicObject>> = match api.get_metadata_opt(name).await.map_err(Trouble::from)
+    {
         Ok(found) => found,
         Err(Trouble::Denied { .. }) => return Ok(Found::Unseen("not allowed to see whether it is there".to_owned())),
         Err(Trouble::NotFound { .. }) => None,
@@ -75,9 +76,7 @@ async fn find(cluster: &Cluster, thing: &Thing) -> Result<Found, Trouble> {
     };
     Ok(match found {
         None => Found::Absent,
-        Some(object) => {
-            Found::There { run: object.metadata.labels.and_then(|labels| labels.get(RUN_LABEL).cloned()) }
-        }
+        Some(object) => Found::There { run: object.metadata.labels.and_then(|labels| labels.get(RUN_LABEL).cloned()) },
     })
 }
 
@@ -155,7 +154,8 @@ mod tests {
         let mut seen = Seen::default();
         for (kind, name, by, run) in things {
             let resource = Resource::built_in(kind);
-            let thing = Thing { resource, place: Place::Cluster, name: Some((*name).to_owned()), selector: None, by: *by };
+            let thing =
+                Thing { resource, place: Place::Cluster, name: Some((*name).to_owned()), selector: None, by: *by };
             seen.things.insert(thing, Found::There { run: run.map(str::to_owned) });
         }
         seen
