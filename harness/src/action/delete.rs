@@ -160,7 +160,7 @@ impl Delete {
 fn deleted(scene: &mut Scene<'_>, resource: &Resource, place: &Place, name: Option<&str>) {
     let thing = scene.thing(resource, place, name);
     scene.effects.push(Effect::Deletes(thing));
-    scene.needs(resource, place, name, &[ApiVerb::Delete]);
+    scene.needs(resource, place, name, &[ApiVerb::Get, ApiVerb::Delete]);
     scene.needs(resource, place, None, &[ApiVerb::List, ApiVerb::Watch]);
 }
 

@@ -35,7 +35,7 @@ impl Scale {
         let place = scene.place(&resource, Namespaces::of(self.namespace.as_deref(), false));
         let thing = scene.thing(&resource, &place, Some(&self.name));
         scene.effects.push(Effect::Changes(thing));
-        scene.needs(&resource.subresource("scale"), &place, Some(&self.name), &[ApiVerb::Patch]);
+        scene.needs(&resource.subresource("scale"), &place, Some(&self.name), &[ApiVerb::Get, ApiVerb::Patch]);
     }
 
     pub async fn perform(&self, context: &Context<'_>) -> Result<Done, Undone> {
