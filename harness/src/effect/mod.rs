@@ -116,6 +116,11 @@ impl ApiVerb {
         }
     }
 
+    /// Whether an object may come of it, or be another after it.
+    pub fn is_write(self) -> bool {
+        matches!(self, Self::Create | Self::Update | Self::Patch)
+    }
+
     /// Whether a rule may name the objects. A list or a watch asks for all of them.
     pub fn knows_names(self) -> bool {
         !matches!(self, Self::List | Self::Watch | Self::DeleteCollection)

@@ -177,7 +177,7 @@ mod tests {
     fn rules_for_namespaces_of_the_runs_own_are_the_cluster_roles() {
         let make = |name: &str| format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {name}}}}}");
         let secret = |namespace: &str| {
-            format!("{{apiVersion: v1, kind: Secret, metadata: {{name: s, namespace: {namespace}}}}}")
+            format!("{{apiVersion: v1, kind: Secret, metadata: {{name: of-{namespace}, namespace: {namespace}}}}}")
         };
         let case = format!(
             "one, do: [{{apply: {{objects: [{}, {}, {}, {}]}}}}]",
