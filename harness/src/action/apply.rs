@@ -10,7 +10,9 @@ use serde_json::Value;
 use super::{Done, Undone};
 use crate::{
     cluster::{Kind, KindError, Verb},
+    effect::{ApiVerb, Effect, Place, Resource, Scene},
     engine::Context,
+    expectation::Namespaces,
     journal::{Change, Changing, intent},
     yaml::manifests,
 };
@@ -46,6 +48,24 @@ impl Apply {
                 format!("apply {}", names.collect::<Vec<_>>().join(", "))
             }
         }
+    }
+
+    pub fn effects(&self, scene: &mut Scene<'_>) {
+        scene.namespace = self.namespace.clone().or(scene.namespace.take());
+        let known = self.known(scene.directory);
+        for object in known.iter().flatten() {
+            made_of(scene, object);
+        }
+        if known.is_none() || scene.touches.is_some() {
+            scene.stated(&format!("what {} holds", self.file.as_deref().unwrap_or("it")), made);
+        }
+    }
+
+    /// The objects, where they are known before the run.
+    fn known(&self, directory: &Path) -> Option<Vec<Value>> {
+        let Some(file) = &self.file else { return Some(self.objects.clone()) };
+        let text = std::fs::read_to_string(directory.join(file)).ok()?;
+        manifests(&text).ok()
     }
 
     pub async fn perform(&self, context: &Context<'_>) -> Result<Done, Undone> {
@@ -124,6 +144,38 @@ impl Apply {
 struct Prepared {
     object: Value,
     changing: Changing,
+}
+
+/// What applying an object, and taking it back, does and takes.
+fn made(scene: &mut Scene<'_>, resource: &Resource, place: &Place, name: Option<&str>) {
+    let thing = scene.thing(resource, place, name);
+    scene.effects.push(Effect::Makes(thing));
+    scene.needs(resource, place, name, &[ApiVerb::Get, ApiVerb::Patch, ApiVerb::Create, ApiVerb::Delete]);
+    scene.needs(resource, place, None, &[ApiVerb::List, ApiVerb::Watch]);
+    if matches!(resource.kind.as_str(), "Role" | "ClusterRole") {
+        // Whoever gives rights must have them, or this one.
+        scene.needs(resource, place, name, &[ApiVerb::Escalate]);
+    }
+}
+
+fn made_of(scene: &mut Scene<'_>, object: &Value) {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
+    let (Some(api_version), Some(kind)) = (text("/apiVersion"), text("/kind")) else { return };
+    let Some(resource) = scene.resource(Some(api_version), kind) else { return };
+    let place = scene.place(&resource, Namespaces::of(text("/metadata/namespace"), false));
+    made(scene, &resource, &place, text("/metadata/name"));
+    if let (Some(kind @ ("Role" | "ClusterRole")), Some(name)) = (text("/roleRef/kind"), text("/roleRef/name")) {
+        let role = Resource::built_in(kind);
+        let place = scene.place(&role, Namespaces::of(text("/metadata/namespace"), false));
+        scene.needs(&role, &place, Some(name), &[ApiVerb::Bind]);
+    }
+    for pod in ["/spec", "/spec/template/spec", "/spec/jobTemplate/spec/template/spec"] {
+        for list in ["containers", "initContainers"] {
+            let containers = object.pointer(&format!("{pod}/{list}")).and_then(Value::as_array);
+            let images = containers.into_iter().flatten().filter_map(|container| container["image"].as_str());
+            scene.effects.extend(images.map(|image| Effect::PullsImage(image.to_owned())));
+        }
+    }
 }
 
 /// An error that says which object it is about.

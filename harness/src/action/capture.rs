@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Done, Undone};
 use crate::{
+    effect::Scene,
     engine::Context,
     expectation::{Judgement, Selection, Target, Watched, evaluate},
     language::formats::{Cel, Identifier},
@@ -40,6 +41,12 @@ pub enum CaptureType {
 impl Capture {
     pub fn title(&self) -> String {
         format!("capture {}", self.name.0)
+    }
+
+    pub fn effects(&self, scene: &mut Scene<'_>) {
+        if let Some(selection) = &self.of {
+            scene.watches(&selection.target());
+        }
     }
 
     pub async fn perform(&self, context: &Context<'_>) -> Result<Done, Undone> {

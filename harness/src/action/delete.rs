@@ -10,8 +10,9 @@ use serde_json::Value;
 use super::{Done, Undone};
 use crate::{
     cluster::{Kind, KindError, Object, Trouble, Verb},
+    effect::{ApiVerb, Effect, Place, Resource, Scene},
     engine::Context,
-    expectation::Selection,
+    expectation::{Namespaces, Selection},
     journal::Change,
     yaml::manifests,
 };
@@ -50,6 +51,41 @@ impl Delete {
             (Some(file), _) => format!("delete the objects of {}", file.rsplit('/').next().unwrap_or(file)),
             (None, Some(selection)) => format!("delete {}", selection.target().describe()),
             (None, None) => "delete".to_owned(),
+        }
+    }
+
+    pub fn effects(&self, scene: &mut Scene<'_>) {
+        scene.namespace = self.namespace.clone().or(scene.namespace.take());
+        if let Some(file) = &self.file {
+            let known = std::fs::read_to_string(scene.directory.join(file)).ok().and_then(|text| manifests(&text).ok());
+            for object in known.iter().flatten() {
+                let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
+                let kind = text("/kind").unwrap_or_default();
+                if let Some(resource) = scene.resource(text("/apiVersion"), kind) {
+                    let place = scene.place(&resource, Namespaces::of(text("/metadata/namespace"), false));
+                    deleted(scene, &resource, &place, text("/metadata/name"));
+                }
+            }
+            if known.is_none() {
+                scene.stated(&format!("what {file} holds"), deleted);
+            }
+        }
+        let Some(selection) = &self.of else { return };
+        let target = selection.target();
+        if let Some(resource) = scene.resource(target.api_version, target.kind) {
+            let place = scene.place(&resource, target.namespace);
+            if target.name.is_none() && scene.touches.is_some() {
+                // Which they are is stated.
+                scene.needs(&resource, &place, None, &[ApiVerb::List, ApiVerb::Watch]);
+                return scene.stated("", deleted);
+            }
+            deleted(scene, &resource, &place, target.name);
+            if let Some(Effect::Deletes(thing)) = scene.effects.iter_mut().rfind(|e| matches!(e, Effect::Deletes(_))) {
+                thing.selector = target.selector.map(|selector| selector.as_str().to_owned());
+                if let Some(regex) = target.name_matches {
+                    thing.selector = Some(format!("a name like {regex}"));
+                }
+            }
         }
     }
 
@@ -153,6 +189,14 @@ impl Delete {
             Err(trouble) => Err(about(trouble, &reference)),
         }
     }
+}
+
+/// What deleting an object and waiting until it is gone takes.
+fn deleted(scene: &mut Scene<'_>, resource: &Resource, place: &Place, name: Option<&str>) {
+    let thing = scene.thing(resource, place, name);
+    scene.effects.push(Effect::Deletes(thing));
+    scene.needs(resource, place, name, &[ApiVerb::Get, ApiVerb::Delete]);
+    scene.needs(resource, place, None, &[ApiVerb::List, ApiVerb::Watch]);
 }
 
 fn about(trouble: Trouble, reference: &str) -> Undone {

@@ -11,6 +11,7 @@ use tokio::io::AsyncReadExt;
 use super::{Done, Gained, Undone, shell};
 use crate::{
     cluster::{Kind, Object, Trouble},
+    effect::{ApiVerb, Resource, Scene},
     engine::Context,
     expectation::{Judgement, Target, Watched},
     language::formats::Selector,
@@ -63,6 +64,17 @@ impl Exec {
         };
         let container = self.container.as_ref().map(|container| format!(" -c {container}")).unwrap_or_default();
         format!("{} {pod}{container} -- {}", shell(&words), shell(&self.command))
+    }
+
+    pub fn effects(&self, scene: &mut Scene<'_>) {
+        let target = Running { exec: self };
+        let target = target.target();
+        scene.watches(&target);
+        let pods = Resource::built_in("Pod");
+        let place = scene.place(&pods, target.namespace);
+        // Over a WebSocket it is a GET, which is asked for as `get` before Kubernetes 1.35 and as `create` from then on.
+        let verbs = [ApiVerb::Get, ApiVerb::Create];
+        scene.needs(&pods.subresource("exec"), &place, self.pod.as_deref(), &verbs);
     }
 
     pub async fn perform(&self, context: &Context<'_>) -> Result<Done, Undone> {

@@ -7,7 +7,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Done, Gained, Response, Undone, shell};
-use crate::{engine::Context, language::formats::Span};
+use crate::{
+    effect::{Effect, Scene},
+    engine::Context,
+    language::formats::Span,
+};
 
 /// One request. Redirects are not followed: they are an answer. That no answer comes is an answer too, to be judged by the
 /// expectations after it.
@@ -44,6 +48,10 @@ impl HttpRequest {
         shell(&words)
     }
 
+    pub fn effects(&self, scene: &mut Scene<'_>) {
+        scene.effects.push(Effect::Contacts(origin(&self.url).to_owned()));
+    }
+
     pub async fn perform(&self, context: &Context<'_>) -> Result<Done, Undone> {
         let request = self.request(context)?;
         let answer = tokio::select! {
@@ -75,6 +83,21 @@ impl HttpRequest {
     }
 }
 
+/// The scheme and the authority. An address that is captured has its braces still.
+fn origin(url: &str) -> &str {
+    let start = url.find("://").map_or(0, |end| end + 3);
+    let mut depth = 0;
+    let end = url[start..].find(|c: char| {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        depth == 0 && ['/', '?', '#'].contains(&c)
+    });
+    end.map_or(url, |end| &url[..start + end])
+}
+
 async fn answer(request: reqwest::RequestBuilder) -> Result<Response, String> {
     let mut response = request.send().await.map_err(|error| innermost(&error))?;
     let status = response.status().as_u16();
@@ -100,4 +123,21 @@ fn innermost(error: &reqwest::Error) -> String {
         innermost = source;
     }
     innermost.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::origin;
+
+    #[rstest]
+    #[case("https://shop.example/a/b", "https://shop.example")]
+    #[case("http://shop.example:8080?a", "http://shop.example:8080")]
+    #[case("http://{{ host }}:{{ port }}/{{ page }}", "http://{{ host }}:{{ port }}")]
+    #[case("http://{{ host | split('/') | first }}/a", "http://{{ host | split('/') | first }}")]
+    #[case("http://shop", "http://shop")]
+    fn what_is_contacted_is_the_origin(#[case] url: &str, #[case] expected: &str) {
+        assert_eq!(origin(url), expected);
+    }
 }

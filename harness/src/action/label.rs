@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use super::{Done, Undone};
 use crate::{
     cluster::Verb,
+    effect::{ApiVerb, Effect, Scene},
     engine::Context,
+    expectation::Namespaces,
     journal::{Change, Changing},
 };
 
@@ -32,6 +34,14 @@ impl Label {
         let set = self.set.iter().map(|(key, value)| format!("{key}={value}"));
         let changes: Vec<String> = set.chain(self.remove.iter().map(|key| format!("{key}-"))).collect();
         format!("label {} {} {}", self.kind, self.name, changes.join(" "))
+    }
+
+    pub fn effects(&self, scene: &mut Scene<'_>) {
+        let Some(resource) = scene.resource(self.api_version.as_deref(), &self.kind) else { return };
+        let place = scene.place(&resource, Namespaces::of(self.namespace.as_deref(), false));
+        let thing = scene.thing(&resource, &place, Some(&self.name));
+        scene.effects.push(Effect::Changes(thing));
+        scene.needs(&resource, &place, Some(&self.name), &[ApiVerb::Get, ApiVerb::Patch]);
     }
 
     pub async fn perform(&self, context: &Context<'_>) -> Result<Done, Undone> {

@@ -26,6 +26,7 @@ use serde_json::Value;
 
 use crate::{
     cluster::{KindError, Trouble},
+    effect::Scene,
     engine::Context,
     redact::Secrets,
 };
@@ -120,6 +121,24 @@ impl Action {
             Self::Pull(action) => action.title(),
             Self::Run(action) => action.title(),
             Self::Scale(action) => action.title(),
+        }
+    }
+
+    /// What it does to the cluster and beyond, and the rights that it takes, undone again at the end. Nothing is contacted for it.
+    pub fn effects(&self, scene: &mut Scene<'_>) {
+        match self {
+            Self::Apply(action) => return action.effects(scene),
+            Self::Capture(action) => action.effects(scene),
+            Self::Delete(action) => return action.effects(scene),
+            Self::Exec(action) => action.effects(scene),
+            Self::Http(action) => action.effects(scene),
+            Self::Label(action) => action.effects(scene),
+            Self::Pull(action) => action.effects(scene),
+            Self::Run(action) => return action.effects(scene),
+            Self::Scale(action) => action.effects(scene),
+        }
+        if scene.touches.is_some() {
+            scene.stated("", |_, _, _, _| {});
         }
     }
 

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::{Done, Gained, Undone};
 use crate::{
     artifact::{PullFailure, PullRequest, pull},
+    effect::{Effect, Scene},
     engine::Context,
     language::formats::Identifier,
 };
@@ -30,6 +31,13 @@ pub struct Pull {
 impl Pull {
     pub fn title(&self) -> String {
         format!("pull {}", self.artifact)
+    }
+
+    pub fn effects(&self, scene: &mut Scene<'_>) {
+        scene.effects.push(Effect::PullsArtifact(self.artifact.clone()));
+        let registry = self.artifact.split('/').next().unwrap_or_default();
+        let scheme = if self.plain_http { "http" } else { "https" };
+        scene.effects.push(Effect::Contacts(format!("{scheme}://{registry}")));
     }
 
     pub async fn perform(&self, context: &Context<'_>) -> Result<Done, Undone> {

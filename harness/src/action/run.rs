@@ -19,6 +19,7 @@ use tokio::{
 
 use super::{Done, Gained, Undone, shell};
 use crate::{
+    effect::{Place, Scene},
     engine::{Context, Hopeless},
     expectation::{enumerate, excerpt},
     safety::RUN_VARIABLE,
@@ -67,6 +68,13 @@ impl Run {
     pub fn title(&self) -> String {
         let program = Path::new(&self.program).file_name().unwrap_or_default().to_string_lossy().into_owned();
         shell(&[std::slice::from_ref(&program), &self.args].concat())
+    }
+
+    pub fn effects(&self, scene: &mut Scene<'_>) {
+        for namespace in &self.watch_namespaces {
+            scene.watches_workloads(&Place::Namespace(namespace.clone()));
+        }
+        scene.stated(&format!("what `{}` changes", self.title()), |_, _, _, _| {});
     }
 
     pub async fn perform(&self, context: &Context<'_>) -> Result<Done, Undone> {

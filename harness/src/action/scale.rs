@@ -7,7 +7,9 @@ use serde_json::json;
 use super::{Done, Undone};
 use crate::{
     cluster::Verb,
+    effect::{ApiVerb, Effect, Scene},
     engine::Context,
+    expectation::Namespaces,
     journal::{Change, Changing},
 };
 
@@ -27,6 +29,14 @@ pub struct Scale {
 impl Scale {
     pub fn title(&self) -> String {
         format!("scale {} {} to {}", self.kind, self.name, self.replicas)
+    }
+
+    pub fn effects(&self, scene: &mut Scene<'_>) {
+        let Some(resource) = scene.resource(self.api_version.as_deref(), &self.kind) else { return };
+        let place = scene.place(&resource, Namespaces::of(self.namespace.as_deref(), false));
+        let thing = scene.thing(&resource, &place, Some(&self.name));
+        scene.effects.push(Effect::Changes(thing));
+        scene.needs(&resource.subresource("scale"), &place, Some(&self.name), &[ApiVerb::Get, ApiVerb::Patch]);
     }
 
     pub async fn perform(&self, context: &Context<'_>) -> Result<Done, Undone> {

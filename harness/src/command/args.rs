@@ -37,10 +37,12 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// List the cases that a run would take.
     List(ListArgs),
-    /// Show what a run would do, without contacting anything.
-    Plan(ListArgs),
     /// Take back what runs left on a cluster that could not do so themselves.
     Clean(CleanArgs),
+    /// Show what a run would do: every object, image, address and right. Nothing is contacted without --live.
+    Plan(PlanArgs),
+    /// Ask a cluster whether a run could begin on it, and change nothing.
+    Preflight(PreflightArgs),
     /// Keep a simulated cluster running, for kubectl and other clients.
     Simulate(SimulateArgs),
     /// Check scenario files and report every mistake.
@@ -91,13 +93,12 @@ pub enum ClusterKind {
     InCluster,
 }
 
+/// Which cluster.
 #[derive(Debug, Clone, Args)]
-pub struct RunArgs {
-    #[command(flatten)]
-    pub choosing: Choosing,
+pub struct ClusterArgs {
     /// The kind of cluster. A real one is used only when it is named.
-    #[arg(long, value_enum, default_value_t = ClusterKind::Simulated, env = "MESHPROOF_CLUSTER")]
-    pub cluster: ClusterKind,
+    #[arg(long = "cluster", value_enum, default_value_t = ClusterKind::Simulated, env = "MESHPROOF_CLUSTER")]
+    pub kind: ClusterKind,
     /// The version of Kubernetes to simulate, like 1.27.16.
     #[arg(long, value_name = "VERSION", value_parser = kubernetes, env = "MESHPROOF_KUBERNETES")]
     pub kubernetes: Option<Version>,
@@ -107,6 +108,17 @@ pub struct RunArgs {
     /// In place of the kubeconfig's current context.
     #[arg(long, value_name = "NAME", env = "MESHPROOF_CONTEXT")]
     pub context: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub choosing: Choosing,
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// Begin without asking first whether the cluster is fit for it.
+    #[arg(long)]
+    pub no_preflight: bool,
     /// Write report.json and junit.xml there.
     #[arg(long, value_name = "DIR", env = "MESHPROOF_REPORT_DIR")]
     pub report_dir: Option<PathBuf>,
@@ -128,6 +140,9 @@ pub struct RunArgs {
     /// Do not compare the cluster's objects before and after the run.
     #[arg(long)]
     pub no_inventory: bool,
+    /// The folder for journals, in place of `meshproof` in $XDG_STATE_HOME or ~/.local/state.
+    #[arg(long, value_name = "DIR", env = "MESHPROOF_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -141,6 +156,9 @@ pub struct CleanArgs {
     /// Say what would be taken back, and contact nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// The folder for journals, in place of `meshproof` in $XDG_STATE_HOME or ~/.local/state.
+    #[arg(long, value_name = "DIR", env = "MESHPROOF_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
     /// Look on this cluster, by the labels of its objects, for what no journal on this machine tells of.
     #[arg(long, value_enum)]
     pub cluster: Option<ClusterKind>,
@@ -159,6 +177,34 @@ pub struct ListArgs {
     /// As JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    pub choosing: Choosing,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Print a service account with the rights that the run takes, to be piped into `kubectl apply -f -`.
+    #[arg(long, conflicts_with = "json")]
+    pub rbac: bool,
+    /// Ask the cluster what of it is there already.
+    #[arg(long)]
+    pub live: bool,
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct PreflightArgs {
+    #[command(flatten)]
+    pub choosing: Choosing,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
 }
 
 #[derive(Debug, Args)]
@@ -221,26 +267,26 @@ impl Choosing {
     }
 }
 
-impl RunArgs {
+impl ClusterArgs {
     pub fn connect_options(&self) -> ConnectOptions {
         ConnectOptions {
             kubeconfig: self.kubeconfig.clone(),
             context: self.context.clone(),
-            in_cluster: self.cluster == ClusterKind::InCluster,
+            in_cluster: self.kind == ClusterKind::InCluster,
             ..ConnectOptions::default()
         }
     }
 
     /// Flags that say something of another kind of cluster than the one named.
     pub fn contradiction(&self) -> Option<Diagnostic> {
-        let kubeconfig = self.cluster == ClusterKind::Kubeconfig;
+        let kubeconfig = self.kind == ClusterKind::Kubeconfig;
         let flag = match () {
             () if self.context.is_some() && !kubeconfig => "--context",
             () if self.kubeconfig.is_some() && !kubeconfig => "--kubeconfig",
-            () if self.kubernetes.is_some() && self.cluster != ClusterKind::Simulated => "--kubernetes",
+            () if self.kubernetes.is_some() && self.kind != ClusterKind::Simulated => "--kubernetes",
             () => return None,
         };
-        let named = self.cluster.to_possible_value()?;
+        let named = self.kind.to_possible_value()?;
         let help = match flag {
             "--kubernetes" => "a real cluster has the version that it has; leave it out",
             _ => "for a real cluster, add --cluster kubeconfig",

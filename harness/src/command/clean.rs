@@ -51,9 +51,8 @@ struct Cleaning<'a> {
 
 impl Cleaning<'_> {
     async fn run(&self, signals: &Signals) -> Result<u8, Refusal> {
-        let state = state_directory().ok_or_else(|| {
-            Diagnostic::error("there is no home to look for journals in")
-                .help("name their folder with MESHPROOF_STATE_DIR")
+        let state = self.args.state_dir.clone().or_else(state_directory).ok_or_else(|| {
+            Diagnostic::error("there is no home to look for journals in").help("name their folder with --state-dir")
         })?;
         let found = entries(&state)
             .map_err(|error| Diagnostic::error(format!("failed to read {}: {error}", state.display())))?;
@@ -203,7 +202,7 @@ impl Cleaning<'_> {
                         let time = if verbose { format!(" in {}", spell(took)) } else { String::new() };
                         out(&format!("  took back {what}{time}\n"));
                     }
-                    Event::Noted(text) | Event::Problem(text) => out(&format!("  {text}\n")),
+                    Event::Note(text) | Event::Problem(text) => out(&format!("  {text}\n")),
                     _ => {}
                 }
             }

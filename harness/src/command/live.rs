@@ -66,7 +66,7 @@ impl Live {
             Event::TornDown { what, trouble: Some(trouble), .. } => {
                 self.line(&format!("  left behind: {what}: {trouble}"));
             }
-            Event::Noted(text) | Event::Problem(text) => self.line(text),
+            Event::Note(text) | Event::Problem(text) => self.line(text),
         }
     }
 

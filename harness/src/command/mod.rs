@@ -6,13 +6,16 @@ mod clean;
 mod coverage;
 mod list;
 mod live;
+mod outlook;
+mod plan;
+mod preflight;
 mod recorder;
 mod report;
 mod run;
 mod show;
 mod simulate;
 
-pub use args::{Choosing, Cli, ClusterKind, Command, RunArgs};
+pub use args::{Choosing, Cli, ClusterArgs, ClusterKind, Command, RunArgs};
 pub use run::{Observer, Prepared, Ran, execute_plan, prepare};
 pub use show::diagnostics as show_diagnostics;
 
@@ -41,7 +44,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let code = match cli.command {
         Command::Run(args) => run::run(&args, cli.quiet, cli.verbose),
         Command::List(args) => list::list(&args),
-        Command::Plan(args) => list::plan(&args),
+        Command::Plan(args) => plan::plan(&args),
+        Command::Preflight(args) => preflight::preflight(&args),
         Command::Clean(args) => clean::clean(&args, cli.quiet, cli.verbose),
         Command::Simulate(args) => simulate::run(&args),
         Command::Check(args) => check::check(&args.paths, cli.quiet),

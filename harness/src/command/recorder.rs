@@ -75,7 +75,7 @@ impl Recorder {
                     redactor.replace(trouble);
                 }
             }
-            Event::Problem(text) | Event::Noted(text) => redactor.replace(text),
+            Event::Problem(text) | Event::Note(text) => redactor.replace(text),
             Event::Connected(_) | Event::CaseStarted { .. } | Event::TeardownStarted { .. } => {}
         });
         event
@@ -96,9 +96,9 @@ impl Recorder {
                 self.report.refresh();
             }
             Event::Problem(problem) => self.report.problems.push(problem.clone()),
-            Event::CaseStarted { .. }
+            Event::Note(_)
+            | Event::CaseStarted { .. }
             | Event::Waiting { .. }
-            | Event::Noted(_)
             | Event::TeardownStarted { .. }
             | Event::TornDown { .. } => {
                 return;

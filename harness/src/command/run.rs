@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    args::{Choosing, ClusterKind, RunArgs},
+    args::{Choosing, ClusterArgs, ClusterKind, RunArgs},
     live::Live,
     recorder::Recorder,
     show::{self, err, out},
@@ -57,7 +57,7 @@ pub fn run(args: &RunArgs, quiet: bool, verbose: bool) -> u8 {
         }
     };
     show::diagnostics(&prepared.warnings);
-    if let Some(contradiction) = args.contradiction() {
+    if let Some(contradiction) = args.cluster.contradiction() {
         show::diagnostics(&[contradiction]);
         return ERRORED;
     }
@@ -139,9 +139,9 @@ pub fn execute_plan(args: &RunArgs, prepared: &Prepared, observer: Observer) -> 
         prepared.plan.secrets.iter().for_each(|secret| secrets.learn(secret));
         let recorder = Recorder::new(&prepared.plan, &prepared.run, args.report_dir.as_deref(), secrets.clone());
         let keeping = tokio::spawn(keep(inbox, recorder, observer));
-        let outcome = match provide(args, &prepared.plan, &work, &secrets).await {
+        let outcome = match provide(&args.cluster, &prepared.plan, &work, &secrets).await {
             Ok(cluster) => {
-                let _ = events.send(Event::Connected(Box::new(describe(args, &cluster))));
+                let _ = events.send(Event::Connected(Box::new(describe(&args.cluster, &cluster))));
                 let options = options(args, &cluster, &work);
                 execute(&prepared.plan, cluster, &prepared.run, &options, events, &signals).await
             }
@@ -164,8 +164,13 @@ pub fn execute_plan(args: &RunArgs, prepared: &Prepared, observer: Observer) -> 
 }
 
 /// The cluster that was named.
-async fn provide(args: &RunArgs, plan: &Plan, work: &Path, secrets: &Secrets) -> Result<Cluster, ConnectError> {
-    if args.cluster != ClusterKind::Simulated {
+pub(super) async fn provide(
+    args: &ClusterArgs,
+    plan: &Plan,
+    work: &Path,
+    secrets: &Secrets,
+) -> Result<Cluster, ConnectError> {
+    if args.kind != ClusterKind::Simulated {
         return connect(&ConnectOptions { secrets: secrets.clone(), ..args.connect_options() }, work).await;
     }
     let standard = SimulateOptions::default();
@@ -176,7 +181,8 @@ async fn provide(args: &RunArgs, plan: &Plan, work: &Path, secrets: &Secrets) ->
 
 fn options(args: &RunArgs, cluster: &Cluster, work: &Path) -> Options {
     // Nobody comes back to a cluster that ends with this process.
-    let state = if cluster.simulator.is_some() { Some(work.to_owned()) } else { state_directory() };
+    let state = if cluster.simulator.is_some() { Some(work.to_owned()) } else { None };
+    let state = state.or_else(|| args.state_dir.clone()).or_else(state_directory);
     let safety = state.map(|state| Safety {
         state,
         wait: args.wait.map(|wait| wait.0).unwrap_or_default(),
@@ -184,6 +190,7 @@ fn options(args: &RunArgs, cluster: &Cluster, work: &Path) -> Options {
     });
     Options {
         safety,
+        preflight: !args.no_preflight,
         jobs: args.jobs.max(1),
         fail_fast: args.fail_fast,
         keep: args.keep,
@@ -192,10 +199,10 @@ fn options(args: &RunArgs, cluster: &Cluster, work: &Path) -> Options {
     }
 }
 
-fn describe(args: &RunArgs, cluster: &Cluster) -> ClusterRecord {
+fn describe(args: &ClusterArgs, cluster: &Cluster) -> ClusterRecord {
     let connection = &cluster.connection;
     ClusterRecord {
-        provider: args.cluster.to_possible_value().map_or_else(String::new, |kind| kind.get_name().to_owned()),
+        provider: args.kind.to_possible_value().map_or_else(String::new, |kind| kind.get_name().to_owned()),
         context: connection.context.clone(),
         server: connection.server.clone(),
         kubernetes_version: connection.git_version.clone(),

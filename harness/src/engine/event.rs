@@ -10,6 +10,8 @@ use tokio::{sync::mpsc::UnboundedSender, time::Instant};
 pub enum Event {
     /// The cluster has answered.
     Connected(Box<Cluster>),
+    /// Something worth knowing before the cases begin.
+    Note(String),
     /// The case at this place of the plan has begun.
     CaseStarted { index: usize, at: Instant },
     /// It waits for something else than before.
@@ -20,8 +22,6 @@ pub enum Event {
     TeardownStarted { changes: usize },
     /// Something that the run made is taken back, or could not be.
     TornDown { what: String, trouble: Option<String>, took: Duration },
-    /// Something that is worth knowing and no problem.
-    Noted(String),
     /// Something that concerns no case.
     Problem(String),
 }

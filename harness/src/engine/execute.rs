@@ -26,6 +26,7 @@ use crate::{
     cluster::Cluster,
     journal::Holdings,
     plan::{Plan, RunIdentity},
+    preflight::preflight,
     safety::{self, Safety, Stay},
 };
 
@@ -42,6 +43,8 @@ pub struct Options {
     pub timeout: Option<Duration>,
     /// How long taking one thing back may take.
     pub teardown: Duration,
+    /// Whether the cluster is asked first if it is fit for the run.
+    pub preflight: bool,
     /// How the cluster is kept safe; `None` for one that nobody needs afterwards.
     pub safety: Option<Safety>,
 }
@@ -54,6 +57,7 @@ impl Default for Options {
             keep: false,
             timeout: None,
             teardown: Duration::from_secs(120),
+            preflight: false,
             safety: None,
         }
     }
@@ -105,17 +109,13 @@ pub async fn execute(
         Ok(shared) => Arc::new(shared),
         Err(problem) => return refused(problem),
     };
-    let mut stay = None;
-    if let Some(safety) = &options.safety {
-        match safety::enter(&shared, plan, run, safety).await {
-            Ok(entered) => stay = Some(entered),
-            Err(problem) => {
-                let mut problems = vec![problem];
-                problems.extend(end(&shared, stay, options, signals).await.problems);
-                return Outcome { problems, interrupted: signals.interrupt.is_cancelled(), ..Outcome::default() };
-            }
+    let stay = match enter(&shared, plan, run, options).await {
+        Ok(stay) => stay,
+        Err(mut problems) => {
+            problems.extend(end(&shared, None, options, signals).await.problems);
+            return Outcome { problems, interrupted: signals.interrupt.is_cancelled(), ..Outcome::default() };
         }
-    }
+    };
     let mut scheduler = Scheduler {
         plan,
         shared: Arc::clone(&shared),
@@ -137,6 +137,34 @@ pub async fn execute(
         .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
         .collect();
     outcome
+}
+
+/// What comes before the first case. `Err` is what keeps the run from beginning.
+async fn enter(
+    shared: &Arc<Shared>,
+    plan: &Plan,
+    run: &RunIdentity,
+    options: &Options,
+) -> Result<Option<Stay>, Vec<String>> {
+    if let Some(safety) = &options.safety {
+        safety::take_back_of_the_dead(shared, safety).await;
+    }
+    if options.preflight {
+        let findings = tokio::select! {
+            findings = preflight(&shared.cluster, plan) => findings,
+            () = shared.cancel.cancelled() => return Err(Vec::new()),
+        };
+        for note in &findings.notes {
+            shared.note(format!("note: {note}"));
+        }
+        if !findings.problems.is_empty() {
+            return Err(findings.problems.iter().map(ToString::to_string).collect());
+        }
+    }
+    match &options.safety {
+        None => Ok(None),
+        Some(safety) => safety::enter(shared, plan, run, safety).await.map(Some).map_err(|problem| vec![problem]),
+    }
 }
 
 /// Takes everything back, or keeps it, and looks at what is there then.

@@ -65,6 +65,11 @@ impl Shared {
         })
     }
 
+    /// Says what is worth knowing and no problem.
+    pub fn note(&self, text: String) {
+        let _ = self.events.send(Event::Note(text));
+    }
+
     /// Says what concerns no case.
     pub fn tell(&self, problem: String) {
         // Nobody listens any more once the run is over.

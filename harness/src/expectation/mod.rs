@@ -37,7 +37,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{action::Gained, cluster::Object};
+use crate::{action::Gained, cluster::Object, effect::Scene};
 
 /// One expectation; in YAML a map with the verb as its key.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -122,6 +122,15 @@ impl Expectation {
             Self::Output(expectation) => Subject::Gained(expectation),
             Self::Pods(expectation) => Subject::State(expectation),
             Self::Services(expectation) => Subject::State(expectation),
+        }
+    }
+}
+
+impl Expectation {
+    /// The rights that looking takes. An output has its own from the action that gives it.
+    pub fn effects(&self, scene: &mut Scene<'_>) {
+        if let Subject::State(watched) = self.subject() {
+            scene.watches(&watched.target());
         }
     }
 }

@@ -14,11 +14,11 @@ pub struct Entry {
 
 const ENDING: &str = "journal";
 
-/// `$MESHPROOF_STATE_DIR`, else `meshproof` in `$XDG_STATE_HOME` or `~/.local/state`; `None` where there is no home.
+/// `meshproof` in `$XDG_STATE_HOME` or `~/.local/state`; `None` where there is no home.
 pub fn state_directory() -> Option<PathBuf> {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("MESHPROOF_STATE_DIR")
-        .or_else(|| set("XDG_STATE_HOME").map(|state| state.join("meshproof")))
+    set("XDG_STATE_HOME")
+        .map(|state| state.join("meshproof"))
         .or_else(|| set("HOME").map(|home| home.join(".local/state/meshproof")))
 }
 

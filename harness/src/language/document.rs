@@ -5,8 +5,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
+    check::CheckNode,
     formats::{Name, VersionRange},
     step::{ActionNode, CollectNode, ExpectationNode},
+    touch::TouchNode,
 };
 use crate::yaml::{Node, Text};
 
@@ -41,6 +43,13 @@ pub struct Suite {
     /// What is collected besides when a case fails: within seconds, with the rights at hand, and at the same time.
     #[serde(default)]
     pub diagnose: Vec<CollectNode>,
+    /// Lists of what steps touch, by names by which steps refer to them.
+    #[serde(default)]
+    #[schemars(extend("propertyNames" = {"format": "name"}))]
+    pub touches: IndexMap<Text, Vec<TouchNode>>,
+    /// What a cluster must be like before a run may begin on it.
+    #[serde(default)]
+    pub preflight: Vec<CheckNode>,
     /// What a simulated cluster finds outside of itself. Real clusters find what is there.
     pub simulated: Option<Surroundings>,
 }

@@ -9,7 +9,7 @@ use kube::core::{Expression, Selector as KubeSelector, SelectorExt};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, de};
 
-pub use super::cel::Cel;
+pub use super::{cel::Cel, quantity::Quantity};
 
 /// Reads `text` by the format named, if it is one of ours.
 pub fn check(format: &str, text: &str) -> Option<Result<(), String>> {
@@ -23,6 +23,7 @@ pub fn check(format: &str, text: &str) -> Option<Result<(), String>> {
         Ready::FORMAT => Ready::from_str(text).map(drop),
         Name::FORMAT => Name::from_str(text).map(drop),
         Identifier::FORMAT => Identifier::from_str(text).map(drop),
+        Quantity::FORMAT => Quantity::from_str(text).map(drop),
         DAY => day(text),
         _ => return None,
     })
@@ -50,6 +51,7 @@ pub fn called(format: &str) -> &'static str {
         Regex::FORMAT => "a regular expression",
         Css::FORMAT => "a CSS selector",
         DAY => "a day",
+        Quantity::FORMAT => "a quantity",
         _ => "a string",
     }
 }
@@ -89,6 +91,7 @@ syntax!(Css, "css-selector", "head > title");
 syntax!(Ready, "ready", "2/2");
 syntax!(Name, "name", "six-pods-are-ready");
 syntax!(Identifier, "identifier", "ingressHost");
+syntax!(Quantity, "quantity", "500Mi");
 
 /// The format of a day, as reports write it.
 const DAY: &str = "day";

@@ -1,13 +1,17 @@
 //! The scenario language: its documents, its expressions, its schema.
 
 mod cel;
+mod check;
 mod document;
 mod fill;
 pub mod formats;
+mod quantity;
 mod schema;
 mod shape;
 mod step;
+mod touch;
 
+pub use check::{CheckNode, CheckOptions, PodSecurity, Question, Room};
 pub use document::{
     ByVersion, Case, Condition, Document, Environment, KnownFailure, Metadata, Scenario, Suite, VariableKind,
     VariableSpec, VersionedValue,
@@ -19,6 +23,7 @@ pub use step::{
     ActionNode, ActionOptions, ActionStep, CollectNode, CollectStep, ExpectationNode, ExpectationOptions,
     ExpectationStep, StepError, UndoSpec,
 };
+pub use touch::{ListReference, Objects, Touch, TouchNode};
 
 /// The API version that every document names.
 pub const API_VERSION: &str = "meshproof.dev/v1alpha1";

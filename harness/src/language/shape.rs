@@ -272,7 +272,11 @@ impl<'a> Shape<'a> {
     fn others(&self, kind: &str) -> Vec<(&'a str, Vec<&'a str>)> {
         let definitions = self.definitions.and_then(Json::as_object).into_iter().flat_map(Map::values);
         let steps = definitions.filter_map(|definition| step(definition.as_object()?));
-        steps.filter(|step| step.kind != kind).map(|step| (step.kind, step.verbs)).collect()
+        let are_steps = |one: &str| ["action", "expectation"].contains(&one);
+        steps
+            .filter(|step| are_steps(kind) && are_steps(step.kind) && step.kind != kind)
+            .map(|step| (step.kind, step.verbs))
+            .collect()
     }
 
     fn one_verb(&mut self, node: &Node, step: &Step<'_>, known: &[&str]) {
@@ -288,7 +292,12 @@ impl<'a> Shape<'a> {
             [_] => {}
             [_, second, ..] => {
                 let names: Vec<&str> = given.iter().map(|entry| entry.key.value.as_str()).collect();
-                let title = format!("several {}s in one step: {}", step.kind, names.join(", "));
+                let step = if ["action", "expectation"].contains(&step.kind) {
+                    format!("{}s in one step", step.kind)
+                } else {
+                    format!("{}s in one", step.kind)
+                };
+                let title = format!("several {step}: {}", names.join(", "));
                 self.diagnostics
                     .push(Diagnostic::error(title).at(&second.key.span).help("give each an item of its own"));
             }

@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer};
 
-use super::{formats::Span as Time, schema::step_schema, shape::check_shape};
+use super::{formats::Span as Time, schema::step_schema, shape::check_shape, touch::TouchNode};
 use crate::{
     action::Action,
     diagnose::Collect,
@@ -32,6 +32,9 @@ pub struct ActionOptions {
     pub within: Option<Time>,
     /// How to take it back when the run ends, for what Meshproof cannot know: a program's work.
     pub undo: Option<UndoSpec>,
+    /// What it touches on the cluster and beyond, where Meshproof cannot know: a program's work, what stands in a file that only an
+    /// artifact has. An empty list says that it touches nothing.
+    pub touches: Option<Vec<TouchNode>>,
 }
 
 /// How to take an action back.
@@ -141,7 +144,7 @@ fn split(node: &Node, is_verb: fn(&str) -> bool) -> (Node, Node) {
 }
 
 fn is_action(key: &str) -> bool {
-    key != "within" && key != "undo"
+    !["within", "undo", "touches"].contains(&key)
 }
 
 fn is_expectation(key: &str) -> bool {

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
 use indexmap::IndexMap;
@@ -11,7 +11,9 @@ use serde_json::{Value as Json, json};
 
 use super::{
     captures::{captured, check as check_captures},
+    checks::{Check, Reading, checks},
     condition::{Pending, applies},
+    effects::{Stated, check_lists, effects},
     graph::{Graph, graph},
     matrix::{cells, name_of},
     steps::Steps,
@@ -19,9 +21,10 @@ use super::{
 };
 use crate::{
     diagnostic::{Diagnostic, Span, deduplicate},
+    effect::Effect,
     language::{
-        Case, CollectNode, CollectStep, Environment, Filler, KnownFailure, Scenario, StepError, Suite, VariableSpec,
-        names_in,
+        Case, CollectNode, CollectStep, Environment, Filler, KnownFailure, Scenario, StepError, Suite, TouchNode,
+        VariableSpec, names_in,
     },
     load::Loaded,
     yaml::{Node, Text},
@@ -61,6 +64,8 @@ pub struct Plan {
     pub variables: Values,
     /// In order: cells, then the suite's own order.
     pub cases: Vec<PlannedCase>,
+    /// What a cluster must be like before the run.
+    pub checks: Vec<Check>,
     /// What a simulated cluster finds in registries: that of each cell.
     pub releases: Vec<Release>,
 }
@@ -95,6 +100,8 @@ pub struct PlannedCase {
     /// Its steps; expressions over captures are not filled yet.
     pub actions: Vec<Node>,
     pub expectations: Vec<Node>,
+    /// What follows from its steps, and from those that take them back, for the cluster and beyond.
+    pub effects: Vec<Effect>,
     /// The cell, shared by its cases: values, and the names that are captured.
     pub cell: Arc<Cell>,
 }
@@ -133,6 +140,7 @@ pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec
         secrets: BTreeSet::new(),
         variables: Values::new(),
         cases: Vec::new(),
+        checks: Vec::new(),
         releases: Vec::new(),
     };
     if loaded.suite_unread {
@@ -160,9 +168,16 @@ pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec
         let mut cell = Cell { index, name, values, captured, diagnose: Vec::new() };
         cell.diagnose = diagnose(suite, &cell, &mut diagnostics);
         let cell = Arc::new(cell);
-        let builder = Builder { loaded, graph: &graph, variables, cell };
+        let builder = Builder { loaded, graph: &graph, variables, cell, run: &run.id };
+        check_lists(&builder.stated(&builder.cell.filler(&BTreeMap::new())), &mut diagnostics);
         let release = builder.release(&mut diagnostics);
         plan.releases.extend(release.filter(|release| !plan.releases.contains(release)));
+        let checks = builder.checks(&mut diagnostics);
+        for check in checks {
+            if plan.checks.iter().all(|known| known.text != check.text) {
+                plan.checks.push(check);
+            }
+        }
         let cases = builder.build(plan.cases.len(), &mut diagnostics);
         if resolved {
             plan.cases.extend(cases);
@@ -237,6 +252,8 @@ struct Builder<'a> {
     graph: &'a Graph,
     variables: &'a IndexMap<Text, VariableSpec>,
     cell: Arc<Cell>,
+    /// The run's id.
+    run: &'a str,
 }
 
 impl Builder<'_> {
@@ -277,6 +294,9 @@ impl Builder<'_> {
         diagnostics.extend(applies.diagnostics);
         let Steps { actions, expectations } =
             Steps::of(case, filler, &|name| self.cell.captured.contains(name), diagnostics);
+        let namespace = self.namespace(scenario, filler, diagnostics);
+        let (effects, problems) = effects(&self.stated(filler), &actions, &expectations, namespace.as_deref());
+        diagnostics.extend(problems);
         if actions.is_empty() && expectations.is_empty() {
             diagnostics.push(
                 Diagnostic::error(format!("case `{}` does and expects nothing", case.name))
@@ -297,11 +317,35 @@ impl Builder<'_> {
             skip: applies.skip,
             pending: applies.pending,
             known_failure: case.known_failure.clone(),
-            namespace: self.namespace(scenario, filler, diagnostics),
+            namespace,
             actions,
             expectations,
+            effects: effects.into_iter().map(|effect| effect.without_run(self.run)).collect(),
             cell: Arc::clone(&self.cell),
         }
+    }
+
+    fn checks(&self, diagnostics: &mut Vec<Diagnostic>) -> Vec<Check> {
+        let Some((suite, _)) = &self.loaded.suite else { return Vec::new() };
+        let filler = self.cell.filler(&BTreeMap::new());
+        let namespace = suite.namespace.as_ref().map(|node| filler.fill(node).0);
+        let reading = Reading {
+            variables: self.variables,
+            values: &self.cell.values,
+            filler: &filler,
+            namespace: namespace.as_ref().and_then(Node::as_str),
+        };
+        let mut checks = checks(&suite.preflight, &reading, diagnostics);
+        for check in &mut checks {
+            check.effects = std::mem::take(&mut check.effects).into_iter().map(|e| e.without_run(self.run)).collect();
+        }
+        checks
+    }
+
+    fn stated<'b>(&'b self, filler: &'b Filler) -> Stated<'b> {
+        static NONE: LazyLock<IndexMap<Text, Vec<TouchNode>>> = LazyLock::new(IndexMap::new);
+        let lists = self.loaded.suite.as_ref().map_or(&*NONE, |(suite, _)| &suite.touches);
+        Stated { lists, filler }
     }
 
     fn release(&self, diagnostics: &mut Vec<Diagnostic>) -> Option<Release> {

@@ -4,10 +4,13 @@
 
 mod build;
 mod captures;
+mod checks;
 mod claims;
 mod condition;
+mod effects;
 mod graph;
 mod matrix;
+mod outlook;
 mod select;
 mod steps;
 #[cfg(test)]
@@ -15,7 +18,9 @@ mod testing;
 mod variables;
 
 pub use build::{Choices, Plan, PlannedCase, Release, RunIdentity, plan};
+pub use checks::{Asked, Check};
 pub use claims::{Claim, claims};
 pub use condition::Pending;
+pub use outlook::Outlook;
 pub use select::{Selection, select};
 pub use variables::{Values, read_environment};

@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     cluster::{Cluster, Kind, Verb},
-    engine::{Event, Shared},
+    engine::Shared,
     journal::{Begun, Held, Home, Journal, Thing, VERSION, entries, journal_path},
     plan::{Claim, Plan, RunIdentity, claims},
 };
@@ -92,7 +92,7 @@ pub async fn begin(safety: &Safety, cluster: &Cluster, plan: &Plan, run: &RunIde
     };
     let path = journal_path(&safety.state, &run.id);
     Journal::begin(&path, begun).map_err(|error| {
-        format!("{error}; choose another folder with MESHPROOF_STATE_DIR, for without one nothing can be taken back")
+        format!("{error}; choose another folder with --state-dir, for without one nothing can be taken back")
     })
 }
 
@@ -112,7 +112,7 @@ pub async fn home(cluster: &Cluster) -> Home {
     }
 }
 
-/// Takes what the run must have to itself, takes back what runs left that are dead, and counts what is there.
+/// Takes what the run must have to itself, and counts what is there.
 pub async fn enter(shared: &Arc<Shared>, plan: &Plan, run: &RunIdentity, safety: &Safety) -> Result<Stay, String> {
     let claimed = claims(plan, run);
     let mut leases = Vec::new();
@@ -138,7 +138,6 @@ pub async fn enter(shared: &Arc<Shared>, plan: &Plan, run: &RunIdentity, safety:
     });
     let before_path = footprint_path(&safety.state, &run.id);
     let mut stay = Stay { leases, renewing, until, before: None, before_path, namespaces: namespaces.collect() };
-    take_back_of_the_dead(shared, safety).await;
     if safety.inventory {
         match footprint::take(&shared.cluster).await {
             Ok(before) => {
@@ -157,7 +156,7 @@ pub async fn enter(shared: &Arc<Shared>, plan: &Plan, run: &RunIdentity, safety:
 }
 
 /// What earlier runs of this machine left on this cluster. One that was told to keep is left alone.
-async fn take_back_of_the_dead(shared: &Shared, safety: &Safety) {
+pub async fn take_back_of_the_dead(shared: &Shared, safety: &Safety) {
     let here = home(&shared.cluster).await;
     for entry in entries(&safety.state).unwrap_or_default() {
         let Ok(found) = &entry.read else { continue };
@@ -165,7 +164,7 @@ async fn take_back_of_the_dead(shared: &Shared, safety: &Safety) {
             continue;
         }
         let told = format!("taking back what run {} left, which ended without doing so", entry.run);
-        let _ = shared.events.send(Event::Noted(told));
+        shared.note(told);
         let cancel = shared.cancel.child_token();
         match recover(&shared.cluster, &entry, &safety.state, shared.events.clone(), &cancel).await {
             Ok(left) => left.into_iter().for_each(|left| shared.tell(format!("run {}: {left}", entry.run))),

@@ -57,7 +57,7 @@ pub async fn recover(
     }
     let journal = Journal::go_on(&entry.path)?;
     for program in orphans::end(&entry.run) {
-        let _ = events.send(Event::Noted(format!("ended process {program}, which run {} had started", entry.run)));
+        let _ = events.send(Event::Note(format!("ended process {program}, which run {} had started", entry.run)));
     }
     let namespaces = found.holdings.newest_first().into_iter().filter_map(|thing| match thing.held {
         Held::Object(object) => object.change.namespace,

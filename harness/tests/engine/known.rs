@@ -55,6 +55,11 @@ fn prepared(folder: &Path, kubeconfig: &Path, cases: &str) -> (RunArgs, Prepared
         &text(kubeconfig),
         "--report-dir",
         &text(&folder.join("reports")),
+        // The double knows only what the engine asks.
+        "--no-preflight",
+        "--no-inventory",
+        "--state-dir",
+        &text(&folder.join("state")),
     ]
     .map(str::to_owned);
     let Command::Run(args) = Cli::try_parse_from(words).unwrap().command else { unreachable!() };
