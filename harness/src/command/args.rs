@@ -111,6 +111,7 @@ pub struct ClusterArgs {
 }
 
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct RunArgs {
     #[command(flatten)]
     pub choosing: Choosing,
