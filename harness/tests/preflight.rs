@@ -157,6 +157,14 @@ async fn what_an_earlier_run_left_is_made_over() {
 }
 
 #[tokio::test]
+async fn what_an_earlier_run_was_told_to_keep_can_be_proved() {
+    let site = Site::guide(&["install=existing"]).await;
+    site.namespace("istio-system", json!({"meshproof.dev/run": "0123abcd"})).await;
+    site.istiod("istio-system").await;
+    assert_eq!(site.ask().await.problems, []);
+}
+
+#[tokio::test]
 async fn a_namespace_that_refuses_the_pods_is_told() {
     let site = Site::guide(&["namespace=shop"]).await;
     site.namespace("shop", json!({"pod-security.kubernetes.io/enforce": "baseline"})).await;
