@@ -123,12 +123,12 @@ pub fn judge(seen: &Seen) -> Findings {
         return findings;
     }
     let what = told(&programs);
-    if !seen.has_left() {
-        let hint = "remove what is there first, if nobody needs it; what a run finds, it never removes";
-        findings.problem(format!("in the way of what the run makes: {what}"), Some(hint.to_owned()));
-    } else {
+    if seen.has_left() {
         // A run that had found it would not have begun.
         findings.note(format!("left behind by what an earlier run installed: {what}; it is made over"), None);
+    } else {
+        let hint = "remove what is there first, if nobody needs it; what a run finds, it never removes";
+        findings.problem(format!("in the way of what the run makes: {what}"), Some(hint.to_owned()));
     }
     findings
 }
