@@ -260,3 +260,21 @@ fn a_cluster_that_is_not_fit_ends_the_run_before_its_first_case() {
     let (code, report) = run(&["--no-preflight"]);
     assert_eq!((code, report.summary.failed, report.summary.pending), (Some(1), 1, 0));
 }
+
+#[test]
+fn a_plan_says_what_of_it_is_there_already() {
+    let suite = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/nks-istio");
+    let plan = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_meshproof"));
+        let output = command.args(["plan", suite, "--json", "--set", "namespace=default"]).args(more).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+        json["effects"]["makes"].as_array().unwrap().clone()
+    };
+    assert!(plan(&[]).iter().all(|thing| thing.get("live").is_none()));
+    let makes = plan(&["--live"]);
+    let there: Vec<&Value> = makes.iter().filter(|thing| thing["live"]["there"] == true).collect();
+    assert_eq!(there.len(), 1, "{there:#?}");
+    assert_eq!((&there[0]["kind"], &there[0]["name"]), (&json!("Namespace"), &json!("default")));
+    assert!(makes.iter().filter(|thing| thing["live"]["there"] == false).count() > 40);
+}
