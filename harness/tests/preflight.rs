@@ -229,6 +229,16 @@ async fn what_is_only_worth_knowing_is_a_note() {
 }
 
 #[tokio::test]
+async fn what_is_not_stated_is_told() {
+    let site = Site::suite("", "{run: {program: a}}, {run: {program: b}}").await;
+    let findings = site.ask().await;
+    assert_eq!(findings.problems, []);
+    let [note] = &findings.notes[..] else { panic!("{findings:?}") };
+    let told = "not looked at before the run: what `a` changes is not stated (`touches`); and 1 more, which `meshproof plan` shows";
+    assert_eq!(note.to_string(), told);
+}
+
+#[tokio::test]
 async fn everything_that_is_wrong_is_told_at_once() {
     let site = Site::guide(&["namespace=shop"]).await;
     site.namespace("istio-system", json!({})).await;
