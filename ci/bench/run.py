@@ -119,7 +119,8 @@ def meshproof_suite(folder, namespace):
     with open(os.path.join(folder, "bench.yaml"), "w") as file:
         file.write("apiVersion: meshproof.dev/v1alpha1\nkind: Scenario\nmetadata: {name: bench}\n"
                    f"namespace: {namespace}\ncases:\n{cases}")
-    return [MESHPROOF, "run", folder, "--cluster", "kubeconfig"]
+    # Chainsaw asks nothing beforehand, either.
+    return [MESHPROOF, "run", folder, "--cluster", "kubeconfig", "--no-preflight"]
 
 
 def chainsaw_suite(folder, namespace):

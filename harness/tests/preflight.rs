@@ -157,6 +157,14 @@ async fn what_an_earlier_run_left_is_made_over() {
 }
 
 #[tokio::test]
+async fn what_an_earlier_run_was_told_to_keep_can_be_proved() {
+    let site = Site::guide(&["install=existing"]).await;
+    site.namespace("istio-system", json!({"meshproof.dev/run": "0123abcd"})).await;
+    site.istiod("istio-system").await;
+    assert_eq!(site.ask().await.problems, []);
+}
+
+#[tokio::test]
 async fn a_namespace_that_refuses_the_pods_is_told() {
     let site = Site::guide(&["namespace=shop"]).await;
     site.namespace("shop", json!({"pod-security.kubernetes.io/enforce": "baseline"})).await;
@@ -221,6 +229,16 @@ async fn what_is_only_worth_knowing_is_a_note() {
 }
 
 #[tokio::test]
+async fn what_is_not_stated_is_told() {
+    let site = Site::suite("", "{run: {program: a}}, {run: {program: b}}").await;
+    let findings = site.ask().await;
+    assert_eq!(findings.problems, []);
+    let [note] = &findings.notes[..] else { panic!("{findings:?}") };
+    let told = "not looked at before the run: what `a` changes is not stated (`touches`); and 1 more, which `meshproof plan` shows";
+    assert_eq!(note.to_string(), told);
+}
+
+#[tokio::test]
 async fn everything_that_is_wrong_is_told_at_once() {
     let site = Site::guide(&["namespace=shop"]).await;
     site.namespace("istio-system", json!({})).await;
@@ -251,4 +269,22 @@ fn a_cluster_that_is_not_fit_ends_the_run_before_its_first_case() {
     // The suite itself says of the nodes what preflight says of the API server.
     let (code, report) = run(&["--no-preflight"]);
     assert_eq!((code, report.summary.failed, report.summary.pending), (Some(1), 1, 0));
+}
+
+#[test]
+fn a_plan_says_what_of_it_is_there_already() {
+    let suite = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/nks-istio");
+    let plan = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_meshproof"));
+        let output = command.args(["plan", suite, "--json", "--set", "namespace=default"]).args(more).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+        json["effects"]["makes"].as_array().unwrap().clone()
+    };
+    assert!(plan(&[]).iter().all(|thing| thing.get("live").is_none()));
+    let makes = plan(&["--live"]);
+    let there: Vec<&Value> = makes.iter().filter(|thing| thing["live"]["there"] == true).collect();
+    assert_eq!(there.len(), 1, "{there:#?}");
+    assert_eq!((&there[0]["kind"], &there[0]["name"]), (&json!("Namespace"), &json!("default")));
+    assert!(makes.iter().filter(|thing| thing["live"]["there"] == false).count() > 40);
 }

@@ -20,7 +20,7 @@ const WIDTH: usize = 110;
 pub fn text(outlook: &Outlook<'_>, rules: &Rules, seen: Option<&Seen>) -> String {
     let mut text = String::new();
     for (title, things) in [("makes", &outlook.makes), ("changes", &outlook.changes), ("deletes", &outlook.deletes)] {
-        text.push_str(&section(title, &grouped(things, seen)));
+        text.push_str(&section(title, &grouped(things, seen, title == "makes")));
     }
     let listed =
         |texts: &BTreeMap<&str, Vec<&str>>| texts.keys().map(|text| ((*text).to_owned(), Vec::new())).collect();
@@ -94,7 +94,7 @@ fn section(title: &str, lines: &Vec<(String, Vec<String>)>) -> String {
 }
 
 /// Kinds and places, each with the names of its things.
-fn grouped(things: &Things<'_>, seen: Option<&Seen>) -> Vec<(String, Vec<String>)> {
+fn grouped(things: &Things<'_>, seen: Option<&Seen>, makes: bool) -> Vec<(String, Vec<String>)> {
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();
     for thing in things.keys() {
         let selector = match (&thing.name, &thing.selector) {
@@ -108,8 +108,7 @@ fn grouped(things: &Things<'_>, seen: Option<&Seen>) -> Vec<(String, Vec<String>
             groups.len() - 1
         });
         if let Some(name) = &thing.name {
-            let there =
-                seen.and_then(|seen| seen.things.get(*thing)).map(|found| remark(thing, found)).unwrap_or_default();
+            let there = seen.map(|seen| remark(thing, seen, makes)).unwrap_or_default();
             let told = format!("{name}{there}");
             // A thing may be made by several steps, by a program and by the run itself.
             if !groups[place].1.contains(&told) {
@@ -122,13 +121,18 @@ fn grouped(things: &Things<'_>, seen: Option<&Seen>) -> Vec<(String, Vec<String>
     groups
 }
 
-fn remark(thing: &Thing, found: &Found) -> String {
-    match (found, thing.by) {
-        (Found::Absent, _) => String::new(),
-        (Found::There { run: Some(run) }, _) => format!(" [there: left by run {run}]"),
-        (Found::There { run: None }, By::Meshproof) => " [there: would be changed, and given back]".to_owned(),
-        (Found::There { run: None }, By::Program | By::Installed) => " [there: in the way]".to_owned(),
-        (Found::Unseen(why), _) => format!(" [{why}]"),
+/// What of a thing is there already, and what that means for one that is to be made.
+fn remark(thing: &Thing, seen: &Seen, makes: bool) -> String {
+    match (seen.of(thing), thing.by) {
+        (None | Some(Found::Absent), _) => String::new(),
+        (Some(Found::Unseen(why)), _) => format!(" [{why}]"),
+        (Some(Found::There { .. }), _) if !makes => " [there]".to_owned(),
+        (Some(Found::There { run: Some(run) }), _) => format!(" [left by run {run}]"),
+        (Some(Found::There { run: None }), By::Meshproof) => " [there: to be changed and given back]".to_owned(),
+        (Some(Found::There { run: None }), By::Program | By::Installed) if seen.has_left() => {
+            " [left by an earlier run]".to_owned()
+        }
+        (Some(Found::There { run: None }), By::Program | By::Installed) => " [in the way]".to_owned(),
     }
 }
 
@@ -144,7 +148,7 @@ fn thing_json(thing: &Thing, cases: &[&str], seen: Option<&Seen>) -> Value {
     };
     let mut json = json!({"apiVersion": thing.resource.api_version, "kind": thing.resource.kind, "namespace": namespace,
         "name": thing.name, "selector": thing.selector, "clusterWide": thing.is_cluster_wide(), "by": by, "cases": cases});
-    if let Some(found) = seen.and_then(|seen| seen.things.get(thing)) {
+    if let Some(found) = seen.and_then(|seen| seen.of(thing)) {
         json["live"] = match found {
             Found::Absent => json!({"there": false}),
             Found::There { run } => json!({"there": true, "run": run}),

@@ -19,7 +19,7 @@ pub struct CheckNode(pub Node);
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Question {
-    /// An expectation of the cluster's state, that holds now. What an earlier run left behind is not counted.
+    /// An expectation of the cluster's state, that holds now, with or without what an earlier run left behind.
     Expect(ExpectationNode),
     /// That the cluster's version is of this range.
     Kubernetes(VersionRange),

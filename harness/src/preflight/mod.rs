@@ -10,7 +10,10 @@ pub use way::{Found, Seen, look};
 
 use std::time::Duration;
 
-use crate::{cluster::Cluster, cluster::Trouble, plan::Plan};
+use crate::{
+    cluster::{Cluster, Trouble},
+    plan::{Outlook, Plan},
+};
 
 /// How many requests may be under way.
 const AT_ONCE: usize = 16;
@@ -68,7 +71,17 @@ async fn ask(cluster: &Cluster, plan: &Plan) -> Findings {
     findings.extend(way::judge(&seen));
     findings.extend(checks);
     findings.extend(room);
+    unknown(&outlook, &mut findings);
     findings
+}
+
+/// Of what is not stated, no right is asked for, and nothing that is in its way is seen.
+fn unknown(outlook: &Outlook<'_>, findings: &mut Findings) {
+    let count = outlook.unknown.len();
+    let Some(first) = outlook.unknown.keys().next() else { return };
+    let more =
+        if count > 1 { format!("; and {} more, which `meshproof plan` shows", count - 1) } else { String::new() };
+    findings.note(format!("not looked at before the run: {first}{more}"), None);
 }
 
 impl Findings {

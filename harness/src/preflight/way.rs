@@ -23,6 +23,19 @@ pub struct Seen {
     pub labels: BTreeMap<String, BTreeMap<String, String>>,
 }
 
+impl Seen {
+    /// What was found of a thing, whoever makes it.
+    pub fn of(&self, thing: &Thing) -> Option<&Found> {
+        let by = |by: By| self.things.get(&Thing { by, selector: None, ..thing.clone() });
+        by(By::Meshproof).or_else(|| by(By::Program))
+    }
+
+    /// Whether an earlier run left anything.
+    pub fn has_left(&self) -> bool {
+        self.things.values().any(|found| matches!(found, Found::There { run: Some(_) }))
+    }
+}
+
 /// Whether a thing is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
@@ -110,12 +123,12 @@ pub fn judge(seen: &Seen) -> Findings {
         return findings;
     }
     let what = told(&programs);
-    if runs.is_empty() {
-        let hint = "remove what is there first, if nobody needs it; what a run finds, it never removes";
-        findings.problem(format!("in the way of what the run makes: {what}"), Some(hint.to_owned()));
-    } else {
+    if seen.has_left() {
         // A run that had found it would not have begun.
         findings.note(format!("left behind by what an earlier run installed: {what}; it is made over"), None);
+    } else {
+        let hint = "remove what is there first, if nobody needs it; what a run finds, it never removes";
+        findings.problem(format!("in the way of what the run makes: {what}"), Some(hint.to_owned()));
     }
     findings
 }
@@ -127,21 +140,26 @@ fn told(things: &[&Thing]) -> String {
         let (kind, place) = (thing.resource.kind.clone(), thing.place_told());
         let name = thing.name.as_deref().unwrap_or_default();
         match groups.iter_mut().find(|group| (&group.0, &group.1) == (&kind, &place)) {
+            // A program and the run itself may make the same.
+            Some((_, _, names)) if names.contains(&name) => {}
             Some((_, _, names)) => names.push(name),
             None => groups.push((kind, place, vec![name])),
         }
     }
-    let told = groups.iter().map(|(kind, place, names)| {
+    let more = groups.len().saturating_sub(GROUPS);
+    let told = groups.iter().take(GROUPS).map(|(kind, place, names)| {
         let some = names[..names.len().min(MOST)].join(", ");
         let more = names.len().saturating_sub(MOST);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         format!("{kind} {some}{more}{place}")
     });
-    told.collect::<Vec<_>>().join("; ")
+    let more = (more > 0).then(|| format!("{more} more kinds"));
+    told.chain(more).collect::<Vec<_>>().join("; ")
 }
 
-/// So many names of a kind are told.
+/// So many names of a kind are told, and so many kinds.
 const MOST: usize = 4;
+const GROUPS: usize = 8;
 
 #[cfg(test)]
 mod tests {
