@@ -212,3 +212,50 @@ fn nodes(evidence: &Evidence) -> String {
     }
     lines.join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_at_a_line_and_keeps_the_end_that_tells() {
+        let text = "first\nsecond\nthird\n";
+        assert_eq!(bounded(text, 14, Keep::Beginning), ("first\nsecond\n", true));
+        assert_eq!(bounded(text, 14, Keep::End), ("second\nthird\n", true));
+        assert_eq!(bounded(text, 19, Keep::End), (text, false));
+        // A line that is longer than all the room is cut inside, between characters.
+        assert_eq!(bounded("日本語", 7, Keep::Beginning), ("日本", true));
+        assert_eq!(bounded("日本語", 7, Keep::End), ("本語", true));
+    }
+
+    #[test]
+    fn a_case_has_only_so_much_room() {
+        let secrets = Secrets::default();
+        let mut telling = Telling { secrets: &secrets, told: Vec::new(), room: ALL };
+        let line = "x".repeat(99) + "\n";
+        for number in 0..40 {
+            telling.add(&format!("log {number}"), EvidenceKind::Logs, &line.repeat(200), Keep::End);
+        }
+        assert!(telling.told.iter().all(|told| told.truncated && told.text.len() <= TEXT));
+        let all: usize = telling.told.iter().map(|told| told.text.len()).sum();
+        assert!(all <= ALL && all > ALL - TEXT, "{all}");
+    }
+
+    #[test]
+    fn a_secret_at_the_cut_is_not_told_by_half() {
+        let secrets = Secrets::default();
+        secrets.learn("a-secret-of-some-length");
+        let mut telling = Telling { secrets: &secrets, told: Vec::new(), room: ALL };
+        let (few, many) = ("x".repeat(100), "y".repeat(TEXT - 10));
+        telling.add("log", EvidenceKind::Logs, &format!("{few}a-secret-of-some-length{many}"), Keep::End);
+        telling.add("log", EvidenceKind::Logs, &format!("{many}a-secret-of-some-length{few}"), Keep::Beginning);
+        assert_eq!(telling.told.len(), 2);
+        for told in telling.told {
+            assert!(
+                told.truncated && !told.text.contains("secret-of") && !told.text.contains("length"),
+                "{}",
+                told.text
+            );
+        }
+    }
+}
