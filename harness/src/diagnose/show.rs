@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use meshproof_reports::{Diagnosis, Evidence as Told, EvidenceKind};
+use serde_json::Value;
 
 use super::{
     commands::commands,
@@ -128,8 +129,8 @@ fn telling(evidence: &Evidence) -> Vec<&Arc<Object>> {
 fn yaml(object: &Object) -> String {
     let mut json = object.json.clone();
     redact_object(&mut json);
-    for hook in json["webhooks"].as_array_mut().into_iter().flatten() {
-        if let Some(config) = hook["clientConfig"].as_object_mut() {
+    for hook in json.get_mut("webhooks").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(config) = hook.get_mut("clientConfig").and_then(Value::as_object_mut) {
             config.remove("caBundle");
         }
     }
@@ -155,7 +156,7 @@ fn containers(evidence: &Evidence) -> String {
     lines.join("\n")
 }
 
-fn container(status: &serde_json::Value) -> String {
+fn container(status: &Value) -> String {
     let ready = if status["ready"] == true { "ready" } else { "not ready" };
     let mut line = format!(
         "{}: {ready}, {} restarts",
@@ -175,7 +176,7 @@ fn container(status: &serde_json::Value) -> String {
     line
 }
 
-fn ending(state: &serde_json::Value) -> String {
+fn ending(state: &Value) -> String {
     let code = state["exitCode"].as_i64().map(|code| format!("exit code {code}"));
     let words = ["reason", "message", "startedAt", "finishedAt"];
     let texts = words.iter().filter_map(|word| state[word].as_str()).map(|text| text.trim().to_owned());
@@ -226,6 +227,19 @@ mod tests {
         // A line that is longer than all the room is cut inside, between characters.
         assert_eq!(bounded("日本語", 7, Keep::Beginning), ("日本", true));
         assert_eq!(bounded("日本語", 7, Keep::End), ("本語", true));
+    }
+
+    #[test]
+    fn an_object_is_shown_as_it_is_but_for_secrets_and_what_only_machines_read() {
+        let shown = |json| yaml(&Object::from_json(json).unwrap());
+        let plain = serde_json::json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {}});
+        assert_eq!(shown(plain), "apiVersion: v1\nkind: Service\nmetadata:\n  name: a\nspec: {}\n");
+        let webhook = serde_json::json!({"apiVersion": "v1", "kind": "Webhook", "metadata": {"name": "a"},
+            "webhooks": [{"name": "b", "clientConfig": {"caBundle": "LS0t", "url": "https://c"}}, {"name": "d"}]});
+        assert_eq!(
+            shown(webhook),
+            "apiVersion: v1\nkind: Webhook\nmetadata:\n  name: a\nwebhooks:\n- clientConfig:\n    url: https://c\n  name: b\n- name: d\n"
+        );
     }
 
     #[test]
