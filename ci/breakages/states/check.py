@@ -10,6 +10,9 @@ WANTED = {
     "secret-that-is-not-there": (r'CreateContainerConfigError.*secret "nowhere" not found', 15,
                                  r'container app of pod \S+ cannot be created: secret "nowhere" not found'),
     "more-than-any-node-has": (r"Unschedulable.*Insufficient cpu", 15, r"no node takes pod too-large-\S+: .*Insufficient cpu"),
+    "webhook-without-server": (r"FailedCreate.*failed calling webhook", 15, r"webhook hook.meshproof.example has no server that answers: .*nowhere"),
+    "service-without-pods": (r"EndpointSlice", 15, r"Service alone in \S+ leads nowhere: its selector takes no pod"),
+    "object-that-is-refused": (r"refused: .*spec.ports", 15, r"API server refuses to apply Service no-ports: .*spec.ports: Required value"),
     "quota-that-is-used-up": (r"FailedCreate.*exceeded quota", 15, r"quota of the namespace \S+ is used up: none"),
     "progress-deadline": (r"ProgressDeadlineExceeded", 20, r"container app of pod never-ready-\S+ runs, but is not ready: .*[Pp]robe"),
 }

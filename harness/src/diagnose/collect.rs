@@ -201,8 +201,8 @@ impl Collector<'_> {
         } else {
             self.lack(format!("{kind}{place}: more than {LISTED}"));
         }
-        let items = match body["items"].take() {
-            serde_json::Value::Array(items) => items,
+        let items = match body.get_mut("items").map(serde_json::Value::take) {
+            Some(serde_json::Value::Array(items)) => items,
             _ => vec![body],
         };
         let Kind { resource, .. } = &found;

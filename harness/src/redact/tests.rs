@@ -117,6 +117,7 @@ fn objects_tell_what_is_secret_elsewhere() {
     "port 12, 120 and 7",
     "port [redacted:known-secret], 120 and [redacted:known-secret]"
 )]
+#[case::short_inside_short("a-b", "a", "x a-b y", "x [redacted:known-secret] y")]
 #[case::as_a_mark(
     "redacted:jwt",
     "known-secret",
@@ -135,6 +136,23 @@ fn left_out_by_value(#[case] one: &str, #[case] other: &str, #[case] text: &str,
 fn leaks(text: &str, secret: &str) -> bool {
     let characters: Vec<char> = secret.chars().collect();
     characters.windows(10).any(|window| text.contains(&window.iter().collect::<String>()))
+}
+
+/// Each text is looked through once, however much is known.
+#[test]
+fn much_may_be_known() {
+    let mut redactor = Redactor::default();
+    for number in 0..20_000 {
+        redactor.learn(&format!("secret-number-{number}-of-many"));
+    }
+    redactor.learn("12");
+    let text = "12 secret-number-19999-of-many and secret-number-20000-of-many, ".repeat(2_000);
+    let redacted = redactor.text(&text).into_owned();
+    assert!(
+        !redacted.contains("19999") && !redacted.contains("12 ") && redacted.contains("20000"),
+        "{}",
+        &redacted[..200]
+    );
 }
 
 proptest! {

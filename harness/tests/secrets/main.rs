@@ -115,16 +115,20 @@ fn written(folder: &Path) -> BTreeMap<String, String> {
         let path = entry.unwrap().path();
         all.insert(path.display().to_string(), std::fs::read_to_string(path).unwrap());
     }
-    let packed = bundle(&ran.report).unwrap();
-    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(packed.as_slice()));
-    for entry in archive.entries().unwrap() {
+    all.extend(unpacked(&bundle(&ran.report).unwrap()));
+    all
+}
+
+fn unpacked(packed: &[u8]) -> BTreeMap<String, String> {
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(packed));
+    let entries = archive.entries().unwrap().map(|entry| {
         let mut entry = entry.unwrap();
         let name = entry.path().unwrap().display().to_string();
         let mut text = String::new();
         entry.read_to_string(&mut text).unwrap();
-        all.insert(name, text);
-    }
-    all
+        (name, text)
+    });
+    entries.collect()
 }
 
 fn kubeconfig_token(folder: &Path) -> String {
@@ -167,4 +171,25 @@ fn no_secret_is_in_anything_that_a_run_writes() {
     let manifest = written.iter().find(|(name, _)| name.ends_with("manifest.json")).map(|(_, text)| text).unwrap();
     assert!(manifest.contains("\"known-secret\""), "{manifest}");
     assert!(written.keys().any(|name| name.contains("-logs-")), "{:?}", written.keys());
+}
+
+/// Whoever wrote the report: an older Meshproof, or a person who put something in by hand.
+#[test]
+fn a_bundle_is_gone_through_once_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let (reports, archive) = (folder.path().join("reports"), folder.path().join("bundle.tar.gz"));
+    std::fs::create_dir(&reports).unwrap();
+    let report = r#"{"schemaVersion": "1.0", "run": {"id": "1234", "meshproofVersion": "0.0.1", "startedAt": "2026-01-01T00:00:00Z",
+        "finishedAt": null, "durationMs": 1, "interrupted": false}, "suite": {"name": "s", "title": null, "digest": "sha256:00",
+        "variables": {}}, "cluster": null, "summary": {"passed": 0, "failed": 0, "errored": 0, "blocked": 0, "skipped": 0,
+        "knownFail": 0, "pending": 0}, "cases": [], "problems": ["it said: Bearer bearer-of-somebody-77"]}"#;
+    std::fs::write(reports.join("report.json"), report).unwrap();
+    let line = ["meshproof", "report", "bundle", reports.to_str().unwrap(), "-o", archive.to_str().unwrap()];
+    let _ = meshproof::command::main(line.map(Into::into));
+    let files = unpacked(&std::fs::read(&archive).unwrap());
+    for (name, text) in &files {
+        assert!(!text.contains("bearer-of-somebody-77"), "{name}: {text}");
+    }
+    assert!(files["meshproof-1234/report.json"].contains("it said: Bearer [redacted:bearer-token]"), "{files:?}");
+    assert!(files["meshproof-1234/manifest.json"].contains("\"bearer-token\": 2"), "{files:?}");
 }

@@ -35,7 +35,7 @@ pub fn bundle(args: &BundleArgs) -> u8 {
     let redacted: usize = count_redacted(&to_json(&report)).values().sum();
     let (size, cases) = (packed.len().div_ceil(1024), report.cases.len());
     out(&format!(
-        "{}: {size} KiB, {cases} cases, evidence for {diagnosed}; {redacted} secrets left out (manifest.json says which kinds)\n",
+        "{}: {size} KiB; {cases} cases, evidence of {diagnosed}; {redacted} times something secret was left out, see manifest.json\n",
         path.display()
     ));
     PASSED
