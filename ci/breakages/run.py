@@ -38,7 +38,8 @@ def meshproof(*arguments):
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
         ended = subprocess.run([MESHPROOF, "run", SUITE, *COMMON, "--report-dir", folder, *arguments],
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, "TMPDIR": WORK.name})
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, 
+                               env={**os.environ, "TMPDIR": WORK.name, "MESHPROOF_STATE_DIR": os.path.join(WORK.name, "state")})
         took = time.monotonic() - started
         with open(os.path.join(folder, "report.json")) as file:
             return json.load(file), ended.returncode, took, ended.stdout

@@ -107,15 +107,21 @@ async fn is_over(
 ) -> Result<bool, Undone> {
     // The system knows of the runs of this machine.
     let journal = journal_path(state, &holder.run);
-    if journal.exists() && !Journal::is_being_written(&journal) {
-        return Ok(true);
+    if journal.exists() {
+        if !Journal::is_being_written(&journal) {
+            return Ok(true);
+        }
+        if Instant::now() >= given_up {
+            return Err(holder.lives());
+        }
     }
     let renewed = |object: Option<&crate::cluster::Object>| {
         object.and_then(|object| object.text("/spec/renewTime")).map(str::to_owned)
     };
     let mut last = holder.renewed.clone();
     loop {
-        let patient = Context { deadline: Instant::now() + LASTS, gained: None, ..*context };
+        let deadline = Instant::now() + context.cluster.pace.deadline(LASTS);
+        let patient = Context { deadline, gained: None, ..*context };
         let what = format!("run {} to end ({})", holder.run, holder.told);
         let changed = patient.until(&change.kind, Some(NAMESPACE), &change.name, &what, |object| {
             renewed(object).as_ref() != Some(&last)
@@ -128,10 +134,7 @@ async fn is_over(
         match get(context, change).await? {
             Some(now) if now["spec"]["holderIdentity"] == holder.run.as_str() => {
                 if Instant::now() >= given_up {
-                    return Err(Undone::Errored(format!(
-                        "another run is under way on this cluster: {} ({}); wait for it with --wait 30m",
-                        holder.run, holder.told
-                    )));
+                    return Err(holder.lives());
                 }
                 last = Holder::of(&now).renewed;
             }
@@ -141,6 +144,13 @@ async fn is_over(
 }
 
 impl Holder {
+    fn lives(&self) -> Undone {
+        Undone::Errored(format!(
+            "another run is under way on this cluster: {} ({}); wait for it with --wait 30m",
+            self.run, self.told
+        ))
+    }
+
     fn of(lease: &Value) -> Self {
         let text = |pointer| lease.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         Self {
@@ -159,7 +169,7 @@ impl Holder {
 pub async fn renew(shared: &Shared, leases: &[Lease], until: &Until) {
     loop {
         tokio::select! {
-            () = tokio::time::sleep(RENEWED) => {}
+            () = tokio::time::sleep(shared.cluster.pace.outside(RENEWED)) => {}
             () = until.end.cancelled() => return,
         }
         for lease in leases {

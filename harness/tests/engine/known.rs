@@ -47,7 +47,6 @@ fn prepared(folder: &Path, kubeconfig: &Path, cases: &str) -> (RunArgs, Prepared
     let words = [
         "meshproof",
         "run",
-        "--no-preflight",
         "--cluster",
         "kubeconfig",
         "--context",
