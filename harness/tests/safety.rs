@@ -117,9 +117,8 @@ impl Site {
         let (signals, (sender, events)) = (Signals::default(), unbounded_channel());
         let prepared = Arc::new(prepared);
         let (running, heard) = (Arc::clone(&prepared), signals.clone());
-        let outcome = tokio::spawn(async move {
-            execute(&running.plan, cluster, &running.run, &options, sender, &heard).await
-        });
+        let outcome =
+            tokio::spawn(async move { execute(&running.plan, cluster, &running.run, &options, sender, &heard).await });
         Going { outcome, events, signals, prepared }
     }
 
@@ -165,11 +164,12 @@ const MAKES_AND_WAITS: &str = "
     - label: {kind: Namespace, name: theirs, set: {ours: 'yes', shared: ours}}
 - name: waits
   needs: [makes]
-  expect: [{object: {of: {kind: ConfigMap, name: go, namespace: default}}, within: 10m}]";
+  expect: [{object: {of: {kind: ConfigMap, name: go, namespace: kube-public}}, within: 10m}]";
 
 async fn site_with_theirs() -> (Site, Value) {
     let site = Site::new().await;
-    site.put("kubectl", json!({"kind": "Namespace", "metadata": {"name": "theirs", "labels": {"shared": "theirs"}}})).await;
+    site.put("kubectl", json!({"kind": "Namespace", "metadata": {"name": "theirs", "labels": {"shared": "theirs"}}}))
+        .await;
     let before = site.get("Namespace", "", "theirs").await.unwrap();
     (site, before)
 }
@@ -189,7 +189,7 @@ async fn what_a_run_changed_is_what_it_was_when_it_has_ended() {
     let (site, theirs) = site_with_theirs().await;
     let going = site.go(MAKES_AND_WAITS).await;
     site.until("ConfigMap", "default", "beside").await;
-    site.put("kubectl", json!({"kind": "ConfigMap", "metadata": {"name": "go", "namespace": "default"}})).await;
+    site.put("kubectl", json!({"kind": "ConfigMap", "metadata": {"name": "go", "namespace": "kube-public"}})).await;
     let (outcome, records) = going.end().await;
     assert!(records.iter().all(|record| record.verdict == Some(Verdict::Passed)), "{records:#?}");
     assert_eq!((outcome.problems, outcome.leftovers), (Vec::<String>::new(), Vec::<String>::new()));
@@ -237,7 +237,7 @@ async fn without_a_journal_labels_tell_what_runs_made() {
     for thing in ["namespace/made", "configmap/beside in default"] {
         assert!(things.contains(&thing.to_owned()), "{things:?}");
     }
-    assert!(!things.iter().any(|thing| thing.contains("inside") || thing.contains("theirs")), "{things:?}");
+    assert!(!things.iter().any(|thing| thing.contains("inside") || thing == "namespace/theirs"), "{things:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -260,12 +260,12 @@ async fn runs_that_share_nothing_go_side_by_side() {
     let case = "
 - name: own
   do: [{apply: {objects: [{apiVersion: v1, kind: Namespace, metadata: {name: 'own-{{ run.id }}'}}]}}]
-  expect: [{object: {of: {kind: ConfigMap, name: go, namespace: default}}, within: 10m}]";
+  expect: [{object: {of: {kind: ConfigMap, name: go, namespace: kube-public}}, within: 10m}]";
     let (first, second) = (site.go(case).await, site.go(case).await);
     for going in [&first, &second] {
         site.until("Namespace", "", &format!("own-{}", going.prepared.run.id)).await;
     }
-    site.put("kubectl", json!({"kind": "ConfigMap", "metadata": {"name": "go", "namespace": "default"}})).await;
+    site.put("kubectl", json!({"kind": "ConfigMap", "metadata": {"name": "go", "namespace": "kube-public"}})).await;
     for going in [first, second] {
         let (outcome, records) = going.end().await;
         assert_eq!(records[0].verdict, Some(Verdict::Passed), "{records:#?} {outcome:#?}");
@@ -311,15 +311,21 @@ async fn what_somebody_changed_meanwhile_stays_and_is_told() {
         }
     };
     tokio::time::timeout(PATIENT, waits).await.unwrap();
-    let patch = json!({"metadata": {"labels": {"shared": "changed since"}}});
+    let patch = json!({"metadata": {"labels": {"shared": "changed-since"}}});
     let api = site.api("Namespace", "");
-    api.patch("theirs", &PatchParams { field_manager: Some("kubectl".to_owned()), ..PatchParams::default() }, &Patch::Merge(patch)).await.unwrap();
+    api.patch(
+        "theirs",
+        &PatchParams { field_manager: Some("kubectl".to_owned()), ..PatchParams::default() },
+        &Patch::Merge(patch),
+    )
+    .await
+    .unwrap();
     going.signals.interrupt.cancel();
     let (outcome, _) = going.end().await;
     let told = outcome.problems.join("\n");
-    assert!(told.contains("metadata.labels.shared is \"changed since\" now"), "{told}");
+    assert!(told.contains("metadata.labels.shared is \"changed-since\" now"), "{told}");
     let labels = site.get("Namespace", "", "theirs").await.unwrap()["metadata"]["labels"].clone();
-    assert_eq!((&labels["shared"], &labels["ours"]), (&json!("changed since"), &Value::Null));
+    assert_eq!((&labels["shared"], &labels["ours"]), (&json!("changed-since"), &Value::Null));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -352,7 +358,7 @@ async fn what_a_program_left_is_a_failure_of_its_own_and_what_others_do_meanwhil
     site.until("ConfigMap", "default", "beside").await;
     // As a program of the run might: a manager that nobody has heard of before.
     site.put("installer", json!({"kind": "ClusterRole", "metadata": {"name": "forgotten"}, "rules": []})).await;
-    site.put("kubectl", json!({"kind": "ConfigMap", "metadata": {"name": "busy", "namespace": "theirs"}})).await;
+    site.put("kubectl", json!({"kind": "ConfigMap", "metadata": {"name": "busy", "namespace": "kube-public"}})).await;
     going.signals.interrupt.cancel();
     let (outcome, _) = going.end().await;
     assert_eq!(outcome.leftovers, ["left behind: clusterroles.rbac.authorization.k8s.io/forgotten"]);

@@ -23,8 +23,8 @@ use std::{
 };
 
 use serde_json::Value;
-use tokio::{task::JoinHandle, time::Instant};
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     cluster::{Cluster, Kind, Verb},
@@ -49,7 +49,7 @@ pub struct Safety {
 #[derive(Debug)]
 pub struct Stay {
     leases: Vec<Lease>,
-    renewing: Option<JoinHandle<()>>,
+    renewing: Option<AbortOnDropHandle<()>>,
     until: Until,
     before: Option<Footprint>,
     before_path: PathBuf,
@@ -130,7 +130,7 @@ pub async fn enter(shared: &Arc<Shared>, plan: &Plan, run: &RunIdentity, safety:
     let until = Until::default();
     let renewing = (!leases.is_empty()).then(|| {
         let (shared, leases, until) = (Arc::clone(shared), leases.clone(), until.clone());
-        tokio::spawn(async move { lease::renew(&shared, &leases, &until).await })
+        AbortOnDropHandle::new(tokio::spawn(async move { lease::renew(&shared, &leases, &until).await }))
     });
     let namespaces = claimed.into_iter().filter_map(|claim| match claim {
         Claim::Namespace(name) => Some(name),
