@@ -234,7 +234,7 @@ async fn what_is_not_stated_is_told() {
     let findings = site.ask().await;
     assert_eq!(findings.problems, []);
     let [note] = &findings.notes[..] else { panic!("{findings:?}") };
-    let told = "not looked at before the run: what `a` changes is not stated (`touches`); and 1 more, which `meshproof plan` shows";
+    let told = "not looked at before the run: what 2 steps do is not stated; `meshproof plan` shows it";
     assert_eq!(note.to_string(), told);
 }
 

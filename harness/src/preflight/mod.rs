@@ -77,11 +77,13 @@ async fn ask(cluster: &Cluster, plan: &Plan) -> Findings {
 
 /// Of what is not stated, no right is asked for, and nothing that is in its way is seen.
 fn unknown(outlook: &Outlook<'_>, findings: &mut Findings) {
-    let count = outlook.unknown.len();
-    let Some(first) = outlook.unknown.keys().next() else { return };
-    let more =
-        if count > 1 { format!("; and {} more, which `meshproof plan` shows", count - 1) } else { String::new() };
-    findings.note(format!("not looked at before the run: {first}{more}"), None);
+    let what = match outlook.unknown.len() {
+        0 => return,
+        1 => "what one step does".to_owned(),
+        count => format!("what {count} steps do"),
+    };
+    // Which they are may hold what is learnt to be a secret only later.
+    findings.note(format!("not looked at before the run: {what} is not stated; `meshproof plan` shows it"), None);
 }
 
 impl Findings {
