@@ -9,9 +9,11 @@ mod file;
 mod json;
 mod junit;
 mod record;
+mod repeated;
 mod style;
 mod summary;
 mod text;
+mod timeline;
 
 #[cfg(test)]
 mod samples;
@@ -22,7 +24,10 @@ pub use file::{JUNIT_XML, Keeper, REPORT_JSON, WriteError, write_all};
 pub use json::{ReadError, from_json, json_schema, to_json};
 pub use junit::{JunitError, to_junit};
 pub use record::{
-    CaseRecord, Cluster, ImageSeen, Place, Report, RunInfo, SCHEMA_VERSION, StepRecord, SuiteInfo, Summary, Verdict,
+    CaseRecord, CaseRun, CellRecord, Cluster, ImageSeen, Moment, MomentKind, Place, Report, RunInfo, SCHEMA_VERSION,
+    StepRecord, SuiteInfo, Summary, Verdict,
 };
+pub use repeated::repeated;
 pub use style::Style;
 pub use summary::to_terminal;
+pub use timeline::Timeline;

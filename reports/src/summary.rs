@@ -15,12 +15,12 @@ use crate::{
 #[must_use]
 pub fn to_terminal(report: &Report, style: Style) -> String {
     let mut blocks = vec![
-        [Some(Verdict::Skipped), Some(Verdict::KnownFail), None, Some(Verdict::Blocked)]
+        [Some(Verdict::NotRun), Some(Verdict::Skipped), Some(Verdict::KnownFail), None, Some(Verdict::Blocked)]
             .into_iter()
             .flat_map(|verdict| set_aside(report, verdict, style))
             .collect(),
     ];
-    for verdict in [Verdict::Errored, Verdict::Failed] {
+    for verdict in [Verdict::Errored, Verdict::Flaky, Verdict::Failed] {
         let cases = report.cases.iter().filter(|case| case.verdict == Some(verdict));
         blocks.extend(cases.map(|case| story(case, style)));
     }
@@ -84,9 +84,11 @@ fn counts(report: &Report, style: Style) -> Vec<String> {
     let each = [
         (counts.passed, Some(Verdict::Passed)),
         (counts.failed, Some(Verdict::Failed)),
+        (counts.flaky, Some(Verdict::Flaky)),
         (counts.errored, Some(Verdict::Errored)),
         (counts.blocked, Some(Verdict::Blocked)),
         (counts.skipped, Some(Verdict::Skipped)),
+        (counts.not_run, Some(Verdict::NotRun)),
         (counts.known_fail, Some(Verdict::KnownFail)),
         (counts.pending, None),
     ];
@@ -138,6 +140,7 @@ mod tests {
     #[case::all_green("all_green", samples::all_green())]
     #[case::mixed("mixed", samples::mixed())]
     #[case::interrupted("interrupted", samples::interrupted())]
+    #[case::matrix("matrix", samples::matrix())]
     #[case::empty("empty", samples::empty())]
     #[case::hostile("hostile", samples::hostile())]
     fn summaries(#[case] name: &str, #[case] report: Report, #[values(80, 120)] width: usize) {
@@ -181,7 +184,7 @@ mod tests {
     fn never_green_without_a_word_when_the_exit_code_is_not() {
         for report in samples::every_combination() {
             let text = to_terminal(&report, Style::default());
-            let complains = ["problem: ", "failed  ", "errored  ", "without a verdict"];
+            let complains = ["problem: ", "failed  ", "flaky  ", "errored  ", "without a verdict"];
             let complained = complains.iter().any(|complaint| text.contains(complaint));
             assert_eq!(complained, crate::exit_code(&report) != crate::PASSED, "{text}");
         }

@@ -99,6 +99,8 @@ pub struct Cell {
     pub index: usize,
     /// `istioVersion=1.20.0,network=internet`; empty where the matrix has one cell.
     pub name: String,
+    /// The value of each axis of the matrix that was not chosen otherwise.
+    pub axes: IndexMap<String, Json>,
     pub values: Values,
     pub captured: BTreeSet<String>,
 }
@@ -143,7 +145,8 @@ pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec
         let unresolved = names.iter().filter(|name| !values.contains_key(*name)).cloned();
         let captured = captured.keys().cloned().chain(unresolved).collect();
         let name = if cells.len() == 1 { String::new() } else { name_of(cell) };
-        let cell = Arc::new(Cell { index, name, values, captured });
+        let axes = cell.iter().map(|(axis, value)| (axis.clone(), value.to_json())).collect();
+        let cell = Arc::new(Cell { index, name, axes, values, captured });
         let builder = Builder { loaded, graph: &graph, variables, cell };
         let release = builder.release(&mut diagnostics);
         plan.releases.extend(release.filter(|release| !plan.releases.contains(release)));
