@@ -6,7 +6,7 @@ Bookinfo once, by the suite itself with --keep; then, for each breakage: breaks,
 their reasons with what is to be expected, mends. Takes everything away in the end. Exit code 1 if any breakage was not seen as
 it should be.
 
-A breakage says which cases must be red (and no others may), what their reasons must say, and within how many seconds of its
+A breakage says which cases must be red (and no others may), what their reasons and findings must say, and within how many seconds of its
 start the run must be over: far below the deadlines in the suite, for a person should not wait for what cannot happen.
 """
 import json, os, re, subprocess, sys, tempfile, time
@@ -113,7 +113,7 @@ def replace_pods(deployment):
 
 
 class Breakage:
-    """name; the cases that must be red with a pattern for each reason; seconds; arguments; how to break and to mend."""
+    """name; the cases that must be red, with a pattern for the reason and one for the finding of each; seconds; arguments; how to break and to mend."""
 
     def __init__(self, name, red, seconds, arguments=EXISTING, on=lambda: None, off=lambda state: None):
         self.name, self.red, self.seconds, self.arguments, self.on, self.off = name, red, seconds, arguments, on, off
@@ -122,48 +122,59 @@ class Breakage:
 PODS = "bookinfo/six-pods-are-ready"
 TITLE = "gateway/title-through-the-gateway"
 BREAKAGES = [
-    Breakage("ratings scaled to zero", {PODS: r"deployment/ratings-v1: scaled to zero"}, 20,
+    Breakage("ratings scaled to zero", {PODS: (r"deployment/ratings-v1: scaled to zero", r"deployment ratings-v1 in bookinfo is scaled to zero")}, 20,
              on=lambda: in_namespace("scale", "deployment/ratings-v1", "--replicas=0"),
              off=lambda _: in_namespace("scale", "deployment/ratings-v1", "--replicas=1")),
-    Breakage("an image that does not exist", {PODS: r"(ErrImagePull|ImagePullBackOff).*"}, 25,
+    Breakage("an image that does not exist", {PODS: (r"(ErrImagePull|ImagePullBackOff).*", r"image 127.0.0.1:5000/nowhere/details:1 of container details in pod details-v1-\S+ cannot be pulled")}, 25,
              on=lambda: (in_namespace("patch", "deployment/details-v1", "-p", '{"spec": {"strategy": {"type": "Recreate", "rollingUpdate": null}}}'),
                          in_namespace("set", "image", "deployment/details-v1", "details=127.0.0.1:5000/nowhere/details:1")),
              off=lambda _: (in_namespace("rollout", "undo", "deployment/details-v1"))),
-    Breakage("an image whose container crashes", {PODS: r"CrashLoopBackOff|has restarted"}, 45,
+    Breakage("an image whose container crashes", {PODS: (r"CrashLoopBackOff|has restarted", r"container details of pod details-v1-\S+ crashes with exit code 3")}, 45,
              on=lambda: crash("details-v1"),
              off=lambda _: in_namespace("rollout", "undo", "deployment/details-v1")),
-    Breakage("injection label absent", {PODS: r"istio-injection", "gateway/analyze": r"IST0102"}, 20,
+    Breakage("injection label absent", {PODS: (r"istio-injection", r"Namespace bookinfo lacks the label istio-injection=enabled"),
+             "gateway/analyze": (r"IST0102", r"istioctl analyze -n bookinfo says: .*IST0102")}, 20,
              on=lambda: (kubectl("label", "namespace", NAMESPACE, "istio-injection-"), replace_pods("ratings")),
              off=lambda _: (kubectl("label", "namespace", NAMESPACE, "istio-injection=enabled"), replace_pods("ratings"))),
     Breakage("VirtualService to a service that does not exist",
-             {"gateway/routes": r"productpage", "gateway/analyze": r"IST0101"}, 25,
+             {case: (reason, r"VirtualService bookinfo refers to the Service nowhere")
+              for case, reason in (("gateway/routes", r"productpage"), ("gateway/analyze", r"IST0101"))}, 25,
              on=lambda: in_namespace("patch", "virtualservice/bookinfo", "--type=json", "-p",
                                      '[{"op": "replace", "path": "/spec/http/0/route/0/destination/host", "value": "nowhere"}]'),
              off=lambda _: in_namespace("patch", "virtualservice/bookinfo", "--type=json", "-p",
                                         '[{"op": "replace", "path": "/spec/http/0/route/0/destination/host", "value": "productpage"}]')),
-    Breakage("Gateway deleted", {"gateway/routes": r"Gateway bookinfo-gateway is there", "gateway/analyze": r"IST0101"}, 25,
+    Breakage("Gateway deleted", {
+                 "gateway/routes": (r"Gateway bookinfo-gateway is there", r"no Gateway bookinfo-gateway in bookinfo, to which VirtualService bookinfo refers"),
+                 "gateway/analyze": (r"IST0101", r"VirtualService bookinfo refers to the Gateway bookinfo-gateway")}, 25,
              on=lambda: (saved("gateway.networking.istio.io", "bookinfo-gateway"),
                          in_namespace("delete", "gateway.networking.istio.io", "bookinfo-gateway"))[0],
              off=restored),
     Breakage("istiod scaled to zero before Bookinfo",
-             {"components/deployments": r"istiod: scaled to zero", "components/pods": r"istiod: scaled to zero"}, 25,
+             {case: (r"istiod: scaled to zero", r"deployment istiod in istio-system is scaled to zero")
+              for case in ("components/deployments", "components/pods")}, 25,
              on=lambda: (kubectl("-n", "istio-system", "scale", "deployment/istiod", "--replicas=0"), replace_pods("ratings")),
              off=lambda _: (kubectl("-n", "istio-system", "scale", "deployment/istiod", "--replicas=1"),
                             kubectl("-n", "istio-system", "rollout", "status", "deployment/istiod"), restart("ratings-v1"))),
     Breakage("a wrong title",
-             {TITLE: r"Simple Bookstore App", "bookinfo/title-through-ratings": r"Simple Bookstore App"}, 30,
+             {TITLE: (r"Simple Bookstore App", r"GET http://\S+ brings other content: expected .*Another Bookstore.*, saw `Simple Bookstore App`"),
+              "bookinfo/title-through-ratings": (r"Simple Bookstore App", r"curl -sS productpage:9080/productpage brings other content")}, 30,
              arguments=[*EXISTING, "--set", "title=Another Bookstore"]),
-    Breakage("a port missing on the ingress service", {"components/services": r"istio-ingressgateway lacks port 443/TCP"}, 25,
+    Breakage("a port missing on the ingress service", {
+                 "components/services": (r"istio-ingressgateway lacks port 443/TCP", r"Service istio-ingressgateway in istio-system has no port 443/TCP")}, 25,
              on=broken_port, off=mended_port),
-    *([] if SIMULATED else [Breakage("registry without the artifact", {"istioctl/artifact-is-pulled": r"(?i)manifest.?unknown|not.found|no such"}, 15,
+    *([] if SIMULATED else [Breakage("registry without the artifact", {
+                 "istioctl/artifact-is-pulled": (r"(?i)manifest.?unknown|not.found|no such", r"registry does not have the artifact \S+/istioctl-tool:")}, 15,
              on=lambda: fault("delete-tag"), off=lambda _: fault("restore")),
-        Breakage("registry with a damaged layer", {"istioctl/artifact-is-pulled": r"digest|sha256"}, 15,
+        Breakage("registry with a damaged layer", {
+            "istioctl/artifact-is-pulled": (r"digest|sha256", r"artifact \S+/istioctl-tool:\S+ is damaged: .*digest")}, 15,
              on=lambda: fault("damage-layer"), off=lambda _: fault("restore"))]),
 ]
 
 # These are broken from the start: they are installed anew, on an empty cluster.
 FROM_NOTHING = [
-    Breakage("hub wrong", {"install/with-istioctl": r"istiod.*(ErrImagePull|ImagePullBackOff).*nowhere"}, 40,
+    Breakage("hub wrong", {
+        "install/with-istioctl": (r"istiod.*(ErrImagePull|ImagePullBackOff).*nowhere",
+                                  r"image 127.0.0.1:5000/nowhere/pilot\S+ .* cannot be pulled: .*is that registry path right")}, 40,
              arguments=["--set", istioctl_args("--set", "hub=127.0.0.1:5000/nowhere")]),
 ]
 
@@ -172,18 +183,21 @@ def judge(breakage, report, code, took):
     """What is not as it should be; nothing if all is."""
     problems = []
     red = {case["id"]: case["reason"] or "" for case in report["cases"] if case["verdict"] in ("failed", "errored")}
-    for case, pattern in breakage.red.items():
+    findings = {case["id"]: case["diagnosis"]["finding"] for case in report["cases"] if case.get("diagnosis")}
+    for case, (pattern, finding) in breakage.red.items():
         if case not in red:
             problems.append(f"{case} is not red")
         elif not re.search(pattern, red[case], re.S):
             problems.append(f"{case} says: {red[case]}")
+        elif not re.search(finding, findings.get(case, ""), re.S):
+            problems.append(f"{case} is found to fail because {findings.get(case, 'of nothing')}")
     for case in set(red) - set(breakage.red):
         problems.append(f"{case} is red too: {red[case]}")
     if code != 1:
         problems.append(f"exit code {code}")
     if took > breakage.seconds:
         problems.append(f"took {took:.0f} s, more than {breakage.seconds}")
-    return problems, red
+    return problems, red, findings
 
 
 def prove(breakage):
@@ -192,11 +206,12 @@ def prove(breakage):
         report, code, took, output = meshproof(*breakage.arguments)
     finally:
         breakage.off(state)
-    problems, red = judge(breakage, report, code, took)
+    problems, red, findings = judge(breakage, report, code, took)
     print(f"{'ok  ' if not problems else 'BAD '} {breakage.name}  ({took:.1f} s, {len(red)} red, "
           f"{report['summary']['blocked']} blocked)")
     for case, reason in red.items():
         print(f"       {case}: {' '.join(reason.split())[:230]}")
+        print(f"         finding: {findings.get(case, 'none')[:330]}")
     for problem in problems:
         print(f"     ! {problem}")
     sys.stdout.flush()

@@ -7,12 +7,14 @@ pub mod artifact;
 pub mod cluster;
 pub mod command;
 pub mod conformance;
+pub mod diagnose;
 pub mod diagnostic;
 pub mod engine;
 pub mod expectation;
 pub mod language;
 pub mod load;
 pub mod plan;
+pub mod redact;
 pub mod yaml;
 
 /// The name under which the API server keeps what this program changes.

@@ -8,6 +8,7 @@ use std::{
     sync::Arc,
 };
 
+use meshproof_reports::FileDigest;
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -29,6 +30,8 @@ pub struct Loaded {
     pub scenarios: Vec<(Scenario, Span)>,
     /// `sha256:…` over the names and bytes of all files beneath the root.
     pub digest: String,
+    /// The files that it is over, sorted by path.
+    pub files: Vec<FileDigest>,
     pub unread: Unread,
     /// Whether there is a suite that could not be read: then nothing is known of its variables.
     pub suite_unread: bool,
@@ -127,20 +130,28 @@ fn load_root(root: PathBuf, only: Vec<PathBuf>, suites: &[PathBuf], diagnostics:
     let mut files = Vec::new();
     collect(&root, suites, &mut files, &mut HashSet::new(), diagnostics);
     let mut hash = Sha256::new();
+    let mut digests = Vec::new();
     let mut found = Found::default();
     for path in files {
         let inside = path.strip_prefix(&root).unwrap_or(&path);
         let name = inside.to_string_lossy().into_owned();
         hash.update((name.len() as u64).to_be_bytes());
         hash.update(&name);
+        let mut own = Sha256::new();
         let read = if is_yaml(&path) && !is_manifest(inside) {
-            read(&path, &mut hash).map(|bytes| found.read(path, bytes, diagnostics))
+            read(&path, &mut hash).map(|bytes| {
+                own.update(&bytes);
+                found.read(path, bytes, diagnostics);
+            })
         } else {
-            digest(&path, &mut hash)
+            digest(&path, &mut hash, &mut own)
         };
-        if let Err(diagnostic) = read {
-            diagnostics.push(diagnostic);
-            found.opaque = true;
+        match read {
+            Ok(()) => digests.push(FileDigest { path: name, digest: spelled(own) }),
+            Err(diagnostic) => {
+                diagnostics.push(diagnostic);
+                found.opaque = true;
+            }
         }
     }
     if found.scenarios.is_empty() && all_warnings(diagnostics) {
@@ -149,10 +160,15 @@ fn load_root(root: PathBuf, only: Vec<PathBuf>, suites: &[PathBuf], diagnostics:
                 .help("name a file or a folder with documents of `kind: Scenario`"),
         );
     }
-    let digest = hash.finalize().iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"));
+    digests.sort_by(|a, b| a.path.cmp(&b.path));
+    let (digest, files) = (spelled(hash), digests);
     let Found { suite, scenarios, unread, opaque, suite_unread } = found;
     let suite_unread = suite_unread || opaque && suite.is_none();
-    Loaded { root, suite, scenarios, digest, unread: Unread { names: unread, opaque }, suite_unread, only }
+    Loaded { root, suite, scenarios, digest, files, unread: Unread { names: unread, opaque }, suite_unread, only }
+}
+
+fn spelled(hash: Sha256) -> String {
+    hash.finalize().iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// What the files hold so far.
@@ -293,7 +309,7 @@ fn read(path: &Path, hash: &mut Sha256) -> Result<Vec<u8>, Diagnostic> {
 }
 
 /// Takes a file into the digest, piece by piece: it may be of any size.
-fn digest(path: &Path, hash: &mut Sha256) -> Result<(), Diagnostic> {
+fn digest(path: &Path, hash: &mut Sha256, own: &mut Sha256) -> Result<(), Diagnostic> {
     let failed = |error: std::io::Error| failed("read", path, &error);
     let mut file = fs::File::open(path).map_err(failed)?;
     hash.update(file.metadata().map_err(failed)?.len().to_be_bytes());
@@ -301,7 +317,10 @@ fn digest(path: &Path, hash: &mut Sha256) -> Result<(), Diagnostic> {
     loop {
         match file.read(&mut piece).map_err(failed)? {
             0 => return Ok(()),
-            length => hash.update(&piece[..length]),
+            length => {
+                hash.update(&piece[..length]);
+                own.update(&piece[..length]);
+            }
         }
     }
 }
@@ -388,6 +407,7 @@ pub fn of_text(text: &str) -> (Loaded, Vec<Diagnostic>) {
             suite,
             scenarios,
             digest: String::new(),
+            files: Vec::new(),
             unread,
             suite_unread,
             only: Vec::new(),

@@ -1,6 +1,7 @@
 //! One case on a terminal: the line as its verdict comes in, and the whole story of one that did not pass.
 
 use crate::{
+    diagnosis::{Evidence, commands},
     record::{CaseRecord, StepRecord, Verdict},
     style::{Style, count, duration, word},
     text::{clean, one_line, wrap},
@@ -36,17 +37,32 @@ pub(crate) fn story(case: &CaseRecord, style: Style) -> Vec<String> {
     let took = format!("{}, looked {}", duration(case.duration_ms), count(looks, "time"));
     field(&mut lines, "guide", case.guide.as_deref(), style);
     field(&mut lines, "reason", Some(case.reason.as_deref().unwrap_or("none was given")), style);
+    field(&mut lines, "finding", case.diagnosis.as_ref().map(|diagnosis| diagnosis.finding.as_str()), style);
     field(&mut lines, "expected", case.expected.as_deref(), style);
     field(&mut lines, "seen", case.seen.as_deref(), style);
     field(&mut lines, "took", Some(&took), style);
     verbatim(&mut lines, "place", &case.place.to_string());
-    verbatim(&mut lines, "look", &case.look.join("\n"));
+    verbatim(&mut lines, "look", &commands(case).join("\n"));
     if style.verbose {
         for each in &case.steps {
             step(&mut lines, each, style);
         }
+        for each in case.diagnosis.iter().flat_map(|diagnosis| &diagnosis.evidence) {
+            evidence(&mut lines, each);
+        }
     }
     lines
+}
+
+fn evidence(lines: &mut Vec<String>, evidence: &Evidence) {
+    let more = if evidence.truncated { ", in part" } else { "" };
+    lines.push(format!("  {:<LABEL$}{} of {}{more}", "evidence", evidence.kind.word(), one_line(&evidence.title)));
+    bars(lines, &evidence.text);
+}
+
+fn bars(lines: &mut Vec<String>, text: &str) {
+    let text = clean(text);
+    labelled(lines, "", text.lines().map(|line| format!("| {line}")).collect::<Vec<_>>().iter().map(String::as_str));
 }
 
 /// A label and its text, wrapped behind it.
@@ -78,8 +94,7 @@ fn step(lines: &mut Vec<String>, step: &StepRecord, style: Style) {
     let time = step.verdict.map(|_| format!(" ({})", duration(step.duration_ms))).unwrap_or_default();
     lines.push(format!("  {:<LABEL$}{verdict}: {}{time}", "step", one_line(&step.title)));
     field(lines, "", step.reason.as_deref(), style);
-    let output = clean(step.output.as_deref().unwrap_or_default());
-    labelled(lines, "", output.lines().map(|line| format!("| {line}")).collect::<Vec<_>>().iter().map(String::as_str));
+    bars(lines, step.output.as_deref().unwrap_or_default());
 }
 
 #[cfg(test)]

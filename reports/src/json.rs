@@ -101,6 +101,7 @@ mod tests {
     #[case::matrix(samples::matrix())]
     #[case::empty(samples::empty())]
     #[case::hostile(samples::hostile())]
+    #[case::diagnosed(samples::diagnosed())]
     fn comes_back_as_it_was(#[case] report: Report) {
         let text = to_json(&report);
         assert_eq!(from_json(&text).expect("it was just written"), report);

@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
 
 use crate::{
+    diagnosis::commands,
     exit::beyond_cases,
     record::{CaseRecord, Report, Verdict},
     style::{duration, word},
@@ -84,7 +85,7 @@ fn test_case(case: &CaseRecord) -> TestCase {
     for tag in &case.tags {
         test.add_property(Property::new("tag", one_line(tag)));
     }
-    let output = output(case);
+    let output = output(case) + &diagnosis(case);
     if !output.is_empty() {
         test.set_system_out(output);
     }
@@ -117,7 +118,7 @@ fn status(case: &CaseRecord) -> TestCaseStatus {
 /// What a person needs who has nothing but the CI system's page.
 fn description(case: &CaseRecord) -> String {
     let place = case.place.to_string();
-    let look = case.look.join("\n");
+    let look = commands(case).join("\n");
     let fields = [
         ("expected", case.expected.as_deref()),
         ("seen", case.seen.as_deref()),
@@ -146,6 +147,20 @@ fn output(case: &CaseRecord) -> String {
         (!output.trim().is_empty()).then(|| format!("\n{title}\n{}\n", output.trim_end()))
     });
     blocks.collect()
+}
+
+/// The most likely cause and how to see it. The evidence itself is in the JSON: it would drown a CI system's page.
+fn diagnosis(case: &CaseRecord) -> String {
+    let Some(diagnosis) = &case.diagnosis else { return String::new() };
+    let mut text = format!("\n# finding\n{}\n", one_line(&diagnosis.finding));
+    for command in &diagnosis.commands {
+        text.push_str(&format!("  {}\n", one_line(command)));
+    }
+    if !diagnosis.evidence.is_empty() {
+        let titles = diagnosis.evidence.iter().map(|each| format!("{} of {}", each.kind.word(), one_line(&each.title)));
+        text.push_str(&format!("evidence in report.json: {}\n", titles.collect::<Vec<_>>().join("; ")));
+    }
+    text
 }
 
 /// Of the run. JUnit has no place for them but in each suite.
@@ -183,6 +198,7 @@ mod tests {
     #[case::matrix("matrix", samples::matrix())]
     #[case::empty("empty", samples::empty())]
     #[case::hostile("hostile", samples::hostile())]
+    #[case::diagnosed("diagnosed", samples::diagnosed())]
     fn drawn(#[case] name: &str, #[case] report: Report) {
         insta::with_settings!({snapshot_path => "../tests/golden", prepend_module_to_snapshot => false}, {
             insta::assert_snapshot!(format!("{name}.junit.xml"), to_junit(&report).expect("it can be drawn"));

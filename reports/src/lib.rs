@@ -3,12 +3,15 @@
 //! A [`Report`] is the one truth about a run: every format is drawn from it and nothing else, so that no two formats can
 //! disagree. This crate knows nothing of Kubernetes.
 
+mod bundle;
 mod case;
+mod diagnosis;
 mod exit;
 mod file;
 mod json;
 mod junit;
 mod record;
+mod redacted;
 mod repeated;
 mod style;
 mod summary;
@@ -18,15 +21,18 @@ mod timeline;
 #[cfg(test)]
 mod samples;
 
+pub use bundle::{BundleError, bundle};
 pub use case::case_line;
+pub use diagnosis::{Diagnosis, Evidence, EvidenceKind};
 pub use exit::{ERRORED, FAILED, INTERRUPTED, PASSED, exit_code};
 pub use file::{JUNIT_XML, Keeper, REPORT_JSON, WriteError, write_all};
 pub use json::{ReadError, from_json, json_schema, to_json};
 pub use junit::{JunitError, to_junit};
 pub use record::{
-    CaseRecord, CaseRun, CellRecord, Cluster, ImageSeen, Moment, MomentKind, Place, Report, RunInfo, SCHEMA_VERSION,
-    StepRecord, SuiteInfo, Summary, Verdict,
+    CaseRecord, CaseRun, CellRecord, Cluster, FileDigest, ImageSeen, Moment, MomentKind, Place, Report, RunInfo,
+    SCHEMA_VERSION, StepRecord, SuiteInfo, Summary, Verdict,
 };
+pub use redacted::{Redaction, count_redacted};
 pub use repeated::repeated;
 pub use style::Style;
 pub use summary::to_terminal;

@@ -6,6 +6,8 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::diagnosis::Diagnosis;
+
 /// The version of `report.json`'s shape. A reader accepts any report whose major number it knows; fields are only added
 /// within one, so that no type here denies fields it does not know.
 pub const SCHEMA_VERSION: &str = "1.1";
@@ -78,6 +80,19 @@ pub struct SuiteInfo {
     pub digest: String,
     /// The variables of the run as they were filled, secrets left out.
     pub variables: IndexMap<String, serde_json::Value>,
+    /// Every file of the suite, sorted by its path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileDigest>,
+}
+
+/// One file of a suite.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FileDigest {
+    /// From the suite's folder.
+    pub path: String,
+    /// `sha256:` and 64 hexadecimal digits, over its bytes.
+    pub digest: String,
 }
 
 /// Where it was proved.
@@ -187,6 +202,9 @@ pub struct CaseRecord {
     /// What was waited for and seen, in order; bounded, see [`Timeline`](crate::Timeline).
     #[serde(default)]
     pub timeline: Vec<Moment>,
+    /// What was collected when it failed or errored, and the most likely cause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diagnosis: Option<Diagnosis>,
 }
 
 /// One of several runs of a case.

@@ -4,9 +4,10 @@ use indexmap::IndexMap;
 use serde_json::json;
 
 use crate::{
+    diagnosis::{Diagnosis, Evidence, EvidenceKind},
     record::{
-        CaseRecord, CellRecord, Cluster, ImageSeen, Moment, MomentKind, Place, Report, RunInfo, SCHEMA_VERSION,
-        StepRecord, SuiteInfo, Summary,
+        CaseRecord, CellRecord, Cluster, FileDigest, ImageSeen, Moment, MomentKind, Place, Report, RunInfo,
+        SCHEMA_VERSION, StepRecord, SuiteInfo, Summary,
         Verdict::{self, Blocked, Errored, Failed, Flaky, KnownFail, NotRun, Passed, Skipped},
     },
     repeated::repeated,
@@ -45,6 +46,7 @@ fn report(cases: Vec<CaseRecord>) -> Report {
                 ("istioVersion".to_owned(), json!("1.22.3")),
                 ("regions".to_owned(), json!(["kr1", "jp1"])),
             ]),
+            files: Vec::new(),
         },
         cluster: None,
         summary: Summary::default(),
@@ -78,6 +80,7 @@ pub(crate) fn case(id: &str, verdict: Option<Verdict>) -> CaseRecord {
         steps: Vec::new(),
         runs: Vec::new(),
         timeline: Vec::new(),
+        diagnosis: None,
     }
 }
 
@@ -179,6 +182,45 @@ pub(crate) fn mixed() -> Report {
         "the namespace mp-7f3a is still terminating after 5m: pod reviews-v3-7d8f has the finalizer example.com/x"
             .to_owned(),
     );
+    report
+}
+
+/// A case of which the cause is known, with what shows it.
+pub(crate) fn diagnosed() -> Report {
+    let evidence = |title: &str, kind, text: &str, truncated| Evidence {
+        title: title.to_owned(),
+        kind,
+        text: text.to_owned(),
+        truncated,
+    };
+    let diagnosis = Diagnosis {
+        cause: "image-not-pullable".to_owned(),
+        finding: "the image registry.example/details:9 of pod details-v1-abc cannot be pulled: manifest unknown"
+            .to_owned(),
+        commands: vec![
+            "kubectl --context nks-prod -n mp-7f3a describe pod details-v1-abc".to_owned(),
+            "kubectl --context nks-prod -n mp-7f3a get pods -o wide".to_owned(),
+        ],
+        evidence: vec![
+            evidence("pods", EvidenceKind::Containers, "details-v1-abc  details  waiting: ErrImagePull", false),
+            evidence(
+                "details-v1-abc/istio-proxy",
+                EvidenceKind::Logs,
+                "authorization: Bearer [redacted:bearer-token]\n\u{1b}[31mline\u{1b}[0m <two>\n",
+                true,
+            ),
+        ],
+        not_collected: vec!["nodes: not allowed: nodes is forbidden".to_owned()],
+        duration_ms: 321,
+    };
+    let case = CaseRecord {
+        look: vec!["kubectl --context nks-prod -n mp-7f3a get pods -o wide".to_owned()],
+        diagnosis: Some(diagnosis),
+        ..because("bookinfo/six-pods-are-2-2", Failed, "ErrImagePull")
+    };
+    let mut report = report(vec![case, because("bookinfo/title", Blocked, "blocked by bookinfo/six-pods-are-2-2")]);
+    report.suite.files =
+        vec![FileDigest { path: "suite.yaml".to_owned(), digest: format!("sha256:{}", "cd".repeat(32)) }];
     report
 }
 

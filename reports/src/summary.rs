@@ -139,6 +139,7 @@ mod tests {
     #[rstest]
     #[case::all_green("all_green", samples::all_green())]
     #[case::mixed("mixed", samples::mixed())]
+    #[case::diagnosed("diagnosed", samples::diagnosed())]
     #[case::interrupted("interrupted", samples::interrupted())]
     #[case::matrix("matrix", samples::matrix())]
     #[case::empty("empty", samples::empty())]

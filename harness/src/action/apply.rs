@@ -76,6 +76,7 @@ impl Apply {
     }
 
     async fn apply(&self, context: &Context<'_>, mut object: Value) -> Result<Value, Undone> {
+        context.cluster.secrets.learn_object(&object);
         let text = |pointer| object.pointer(pointer).and_then(Value::as_str);
         let (Some(api_version), Some(name), Some(kind)) = (text("/apiVersion"), text("/metadata/name"), text("/kind"))
         else {

@@ -143,6 +143,9 @@ impl Run {
     }
 
     fn start(&self, context: &Context<'_>) -> Result<Child, Undone> {
+        for (name, value) in &self.env {
+            context.cluster.secrets.learn_object(&serde_json::json!({"name": name, "value": value}));
+        }
         let program: PathBuf =
             if self.program.contains('/') { context.resolve(&self.program) } else { PathBuf::from(&self.program) };
         let directory = match &self.directory {

@@ -8,6 +8,7 @@ use kube::{
 };
 
 use super::{Cluster, Kinds, Trouble, Watches};
+use crate::redact::Secrets;
 
 /// What the user said of the cluster.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +19,8 @@ pub struct ConnectOptions {
     pub context: Option<String>,
     /// The service account of the pod that Meshproof itself runs in.
     pub in_cluster: bool,
+    /// Receives the secrets of the kubeconfig, and those that are met on the cluster.
+    pub secrets: Secrets,
 }
 
 /// What is known of a cluster once it has answered.
@@ -53,6 +56,7 @@ pub enum ConnectError {
 pub async fn connect(options: &ConnectOptions, directory: &Path) -> Result<Cluster, ConnectError> {
     let (mut config, kubeconfig, context) =
         if options.in_cluster { in_cluster()? } else { from_kubeconfig(options).await? };
+    learn(&options.secrets, &kubeconfig);
     // A watch is idle for minutes; the watcher bounds it by its own timeout. Everything else has the step's deadline.
     config.read_timeout = None;
     let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
@@ -68,7 +72,8 @@ pub async fn connect(options: &ConnectOptions, directory: &Path) -> Result<Clust
     write_private(&path, &kubeconfig)?;
     Ok(Cluster {
         kinds: Kinds::new(client.clone()),
-        watches: Watches::new(client.clone()),
+        watches: Watches::new(client.clone(), options.secrets.clone()),
+        secrets: options.secrets.clone(),
         client,
         config,
         connection: Connection { context, server, git_version: info.git_version, version },
@@ -112,6 +117,17 @@ fn only(mut kubeconfig: Kubeconfig, context: &str) -> Kubeconfig {
     kubeconfig.clusters.retain(|named| named.name == chosen.cluster);
     kubeconfig.auth_infos.retain(|named| Some(&named.name) == chosen.user.as_ref());
     Kubeconfig { current_context: Some(context.to_owned()), ..kubeconfig }
+}
+
+/// What the kubeconfig holds, and the files that it names, must never be told.
+fn learn(secrets: &Secrets, kubeconfig: &Kubeconfig) {
+    secrets.learn_object(&serde_json::to_value(kubeconfig).unwrap_or_default());
+    for user in kubeconfig.auth_infos.iter().filter_map(|named| named.auth_info.as_ref()) {
+        for path in user.token_file.iter().chain(&user.client_key) {
+            // One that cannot be read is the connection's trouble.
+            secrets.learn(&std::fs::read_to_string(path).unwrap_or_default());
+        }
+    }
 }
 
 fn in_cluster() -> Result<(Config, Kubeconfig, String), ConnectError> {

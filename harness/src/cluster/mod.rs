@@ -23,6 +23,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use meshproof_simulator::Simulator;
 use tokio::time::Instant;
 
+use crate::redact::Secrets;
+
 /// While the API server is away, deadlines rest; for so long at most.
 pub const OUTAGE: Duration = Duration::from_secs(60);
 
@@ -44,6 +46,8 @@ pub struct Cluster {
     pub reach: Reach,
     /// The cluster itself, where it is a simulated one.
     pub simulator: Option<Simulator>,
+    /// What no report may tell.
+    pub secrets: Secrets,
 }
 
 /// So long an API server may take to answer a program's way of asking.

@@ -6,7 +6,7 @@ use meshproof_simulator::{IstioRelease, Program, Settings, Simulator};
 use semver::Version;
 
 use super::{Cluster, ConnectError, ConnectOptions, Pace, Proxy, Reach, connect};
-use crate::plan::Release;
+use crate::{plan::Release, redact::Secrets};
 
 /// What cluster to simulate.
 #[derive(Debug, Clone)]
@@ -17,6 +17,8 @@ pub struct SimulateOptions {
     pub pace: Pace,
     /// What its registries have.
     pub releases: Vec<Release>,
+    /// As for a real cluster.
+    pub secrets: Secrets,
 }
 
 /// The newest version of Kubernetes that the simulator was compared with.
@@ -30,7 +32,7 @@ pub const PACE: f64 = 20.0;
 
 impl Default for SimulateOptions {
     fn default() -> Self {
-        Self { version: KUBERNETES, pace: Pace::times(PACE), releases: Vec::new() }
+        Self { version: KUBERNETES, pace: Pace::times(PACE), releases: Vec::new(), secrets: Secrets::default() }
     }
 }
 
@@ -46,8 +48,11 @@ pub struct Simulated {
 /// programs.
 pub async fn simulate(options: &SimulateOptions, directory: &Path) -> Result<Cluster, ConnectError> {
     let simulated = start_simulated(options, directory).await?;
-    let connect_options =
-        ConnectOptions { kubeconfig: Some(simulated.kubeconfig.clone()), ..ConnectOptions::default() };
+    let connect_options = ConnectOptions {
+        kubeconfig: Some(simulated.kubeconfig.clone()),
+        secrets: options.secrets.clone(),
+        ..ConnectOptions::default()
+    };
     let mut cluster = connect(&connect_options, directory).await?;
     cluster.pace = options.pace;
     cluster.reach = Reach { proxy: Some(simulated.proxy) };

@@ -20,7 +20,7 @@ use kube::{
         watcher::{self, Event},
     },
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{
     sync::{Mutex as AsyncMutex, watch},
     task::JoinHandle,
@@ -28,6 +28,7 @@ use tokio::{
 };
 
 use super::{Kind, Trouble};
+use crate::redact::Secrets;
 
 /// One object as the cluster last showed it.
 #[derive(Debug)]
@@ -52,6 +53,7 @@ pub struct Scope {
 /// All watches of a run. They are opened when first asked for and end with the value.
 pub struct Watches {
     client: Client,
+    secrets: Secrets,
     open: Mutex<HashMap<Scope, Arc<Store>>>,
     /// Counts the changes that the run itself has made. See [`Store::catch_up`].
     changes: AtomicU64,
@@ -61,6 +63,8 @@ pub struct Watches {
 pub struct Store {
     scope: Scope,
     client: Client,
+    /// Where the objects are Secrets: who must know them.
+    secrets: Option<Secrets>,
     state: RwLock<State>,
     /// Set to a new number at every change of anything in the scope.
     any: watch::Sender<u64>,
@@ -96,8 +100,8 @@ impl State {
 }
 
 impl Watches {
-    pub fn new(client: Client) -> Arc<Self> {
-        Arc::new(Self { client, open: Mutex::default(), changes: AtomicU64::new(0) })
+    pub fn new(client: Client, secrets: Secrets) -> Arc<Self> {
+        Arc::new(Self { client, secrets, open: Mutex::default(), changes: AtomicU64::new(0) })
     }
 
     /// Says that the run has changed, or may have changed, something on the cluster.
@@ -108,9 +112,10 @@ impl Watches {
     /// The watch of `scope`, opened if it is not.
     pub fn open(&self, scope: &Scope) -> Arc<Store> {
         let mut open = self.open.lock().expect("no holder panics");
-        let store = open
-            .entry(scope.clone())
-            .or_insert_with(|| Store::start(self.client.clone(), scope.clone(), self.changes.load(Ordering::SeqCst)));
+        let store = open.entry(scope.clone()).or_insert_with(|| {
+            let secrets = (scope.kind.resource.kind == "Secret").then(|| self.secrets.clone());
+            Store::start(self.client.clone(), scope.clone(), self.changes.load(Ordering::SeqCst), secrets)
+        });
         Arc::clone(store)
     }
 
@@ -147,10 +152,11 @@ impl Drop for Watches {
 }
 
 impl Store {
-    fn start(client: Client, scope: Scope, changes: u64) -> Arc<Self> {
+    fn start(client: Client, scope: Scope, changes: u64, secrets: Option<Secrets>) -> Arc<Self> {
         let store = Arc::new(Self {
             scope,
             client,
+            secrets,
             state: RwLock::default(),
             any: watch::channel(0).0,
             named: Mutex::default(),
@@ -252,6 +258,7 @@ impl Store {
     }
 
     fn replace(&self, objects: BTreeMap<(String, String), Arc<Object>>) {
+        objects.values().for_each(|object| self.learn(object));
         let mut touched = Vec::new();
         {
             let mut state = self.state.write().expect("no holder panics");
@@ -264,7 +271,17 @@ impl Store {
         self.notify(&touched);
     }
 
+    /// A list tells no kind of its items, so it is the scope that does.
+    fn learn(&self, object: &Object) {
+        if let Some(secrets) = &self.secrets {
+            let data = |name| object.at(name).cloned().unwrap_or_default();
+            let secret = json!({"kind": "Secret", "data": data("/data"), "stringData": data("/stringData")});
+            secrets.learn_object(&secret);
+        }
+    }
+
     fn put(&self, object: Object) {
+        self.learn(&object);
         let key = object.key();
         {
             let mut state = self.state.write().expect("no holder panics");

@@ -194,6 +194,7 @@ impl RunArgs {
             kubeconfig: self.kubeconfig.clone(),
             context: self.context.clone(),
             in_cluster: self.cluster == ClusterKind::InCluster,
+            ..ConnectOptions::default()
         }
     }
 

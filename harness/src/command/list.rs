@@ -13,6 +13,7 @@ use super::{
 use crate::{
     language::{ActionStep, ExpectationStep},
     plan::{Plan, PlannedCase},
+    redact::Redactor,
     yaml::Node,
 };
 
@@ -42,7 +43,7 @@ fn with_plan(args: &ListArgs, show: impl Fn(&Plan) -> String) -> u8 {
     match prepare(&args.choosing) {
         Ok(Prepared { plan, warnings, .. }) => {
             show::diagnostics(&warnings);
-            out(&show(&plan));
+            out(&redacted(&plan, &show(&plan)));
             PASSED
         }
         Err(diagnostics) => {
@@ -50,6 +51,15 @@ fn with_plan(args: &ListArgs, show: impl Fn(&Plan) -> String) -> u8 {
             ERRORED
         }
     }
+}
+
+/// What a step says may have a secret variable in it.
+fn redacted(plan: &Plan, text: &str) -> String {
+    let mut redactor = Redactor::default();
+    for secret in &plan.secrets {
+        redactor.learn(secret);
+    }
+    redactor.text(text).into_owned()
 }
 
 fn line(case: &PlannedCase) -> String {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::{
     engine::{self, Event, Outcome},
     plan::{Plan, RunIdentity},
+    redact::Secrets,
 };
 
 /// The report of a run that has begun.
@@ -17,12 +18,15 @@ pub struct Recorder {
     started: Instant,
     directory: Option<PathBuf>,
     keeper: Option<Keeper>,
+    secrets: Secrets,
+    /// How much was known to be secret when the report was last gone through.
+    learnt: u64,
     /// When the disk may be written to again, if it is behind.
     pub due: Option<Instant>,
 }
 
 impl Recorder {
-    pub fn new(plan: &Plan, run: &RunIdentity, directory: Option<&Path>) -> Self {
+    pub fn new(plan: &Plan, run: &RunIdentity, directory: Option<&Path>, secrets: Secrets) -> Self {
         let report = Report {
             schema_version: SCHEMA_VERSION.to_owned(),
             run: RunInfo {
@@ -39,6 +43,7 @@ impl Recorder {
                 title: plan.title.clone(),
                 digest: plan.digest.clone(),
                 variables: plan.variables.clone().into_iter().collect(),
+                files: plan.files.clone(),
             },
             cluster: None,
             cells: cells(plan),
@@ -47,10 +52,39 @@ impl Recorder {
             problems: Vec::new(),
         };
         let keeper = directory.map(Keeper::new);
-        let mut recorder =
-            Self { report, started: Instant::now(), directory: directory.map(Path::to_owned), keeper, due: None };
+        let mut recorder = Self {
+            report,
+            started: Instant::now(),
+            directory: directory.map(Path::to_owned),
+            keeper,
+            secrets,
+            learnt: 0,
+            due: None,
+        };
         recorder.report.refresh();
+        recorder.redact();
         recorder
+    }
+
+    /// What happened, as anybody may hear it: every event passes through here before it is shown or written.
+    pub fn told(&self, mut event: Event) -> Event {
+        self.secrets.with(|redactor| match &mut event {
+            Event::CaseFinished { record, .. } => redactor.case(record),
+            Event::Waiting { what, .. } => redactor.replace(what),
+            Event::TornDown { what, trouble, .. } => {
+                redactor.replace(what);
+                trouble.iter_mut().for_each(|text| redactor.replace(text));
+            }
+            Event::Problem(problem) => redactor.replace(problem),
+            Event::Connected(_) | Event::CaseStarted { .. } | Event::TeardownStarted { .. } => {}
+        });
+        event
+    }
+
+    /// Goes through the whole report: what is known to be secret only now may have been told before.
+    fn redact(&mut self) {
+        self.learnt = self.secrets.learnt();
+        self.secrets.with(|redactor| redactor.report(&mut self.report));
     }
 
     /// Takes in what happened.
@@ -78,6 +112,9 @@ impl Recorder {
     /// Writes what is known to disk, unless it was written a moment ago.
     pub fn keep(&mut self) {
         self.report.run.duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if self.keeper.is_some() && self.learnt != self.secrets.learnt() {
+            self.redact();
+        }
         let Some(keeper) = &mut self.keeper else { return };
         let report = &self.report;
         match tokio::task::block_in_place(|| keeper.offer(report)) {
@@ -100,6 +137,7 @@ impl Recorder {
             cluster.versions.extend(outcome.versions.clone());
         }
         self.report.refresh();
+        self.redact();
         if let Some(directory) = &self.directory
             && let Err(error) = tokio::task::block_in_place(|| write_all(directory, &self.report))
         {

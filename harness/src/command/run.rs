@@ -20,11 +20,12 @@ use super::{
     show::{self, err, out},
 };
 use crate::{
-    cluster::{Cluster, ConnectError, SimulateOptions, connect, simulate},
+    cluster::{Cluster, ConnectError, ConnectOptions, SimulateOptions, connect, simulate},
     diagnostic::{Diagnostic, all_warnings},
     engine::{Event, Options, Outcome, Signals, execute, make_directory},
     load::{Loaded, load},
     plan::{Plan, RunIdentity, Selection, plan, select},
+    redact::Secrets,
 };
 
 /// A plan that can be run.
@@ -132,9 +133,11 @@ pub fn execute_plan(args: &RunArgs, prepared: &Prepared, observer: Observer) -> 
         let work = make_directory(&prepared.run)?;
         let signals = listen()?;
         let (events, inbox) = mpsc::unbounded_channel();
-        let recorder = Recorder::new(&prepared.plan, &prepared.run, args.report_dir.as_deref());
+        let secrets = Secrets::default();
+        prepared.plan.secrets.iter().for_each(|secret| secrets.learn(secret));
+        let recorder = Recorder::new(&prepared.plan, &prepared.run, args.report_dir.as_deref(), secrets.clone());
         let keeping = tokio::spawn(keep(inbox, recorder, observer));
-        let outcome = match provide(args, &prepared.plan, &work).await {
+        let outcome = match provide(args, &prepared.plan, &work, &secrets).await {
             Ok(cluster) => {
                 let _ = events.send(Event::Connected(Box::new(describe(args, &cluster))));
                 let options = options(args);
@@ -157,13 +160,14 @@ pub fn execute_plan(args: &RunArgs, prepared: &Prepared, observer: Observer) -> 
 }
 
 /// The cluster that was named.
-async fn provide(args: &RunArgs, plan: &Plan, work: &Path) -> Result<Cluster, ConnectError> {
+async fn provide(args: &RunArgs, plan: &Plan, work: &Path, secrets: &Secrets) -> Result<Cluster, ConnectError> {
     if args.cluster != ClusterKind::Simulated {
-        return connect(&args.connect_options(), work).await;
+        return connect(&ConnectOptions { secrets: secrets.clone(), ..args.connect_options() }, work).await;
     }
     let standard = SimulateOptions::default();
     let version = args.kubernetes.clone().unwrap_or(standard.version.clone());
-    simulate(&SimulateOptions { version, releases: plan.releases.clone(), ..standard }, work).await
+    simulate(&SimulateOptions { version, releases: plan.releases.clone(), secrets: secrets.clone(), ..standard }, work)
+        .await
 }
 
 fn options(args: &RunArgs) -> Options {
@@ -202,6 +206,7 @@ async fn keep(mut inbox: mpsc::UnboundedReceiver<Event>, mut recorder: Recorder,
             }
         };
         let Some(event) = event else { break };
+        let event = recorder.told(event);
         observer(&event);
         recorder.on(&event);
     }

@@ -43,6 +43,7 @@ async fn simulate(args: &SimulateArgs) -> Result<(), Diagnostic> {
         version: args.kubernetes.clone().unwrap_or(standard.version),
         pace: Pace::times(args.pace),
         releases: args.releases.clone(),
+        secrets: crate::redact::Secrets::default(),
     };
     let simulated = start_simulated(&options, directory.path()).await.map_err(|e| Diagnostic::error(e.to_string()))?;
     let failed = |error| Diagnostic::error(format!("failed to listen for signals: {error}"));

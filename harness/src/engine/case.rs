@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use meshproof_reports::{CaseRecord, ImageSeen, StepRecord, Verdict};
+use meshproof_reports::{CaseRecord, Diagnosis, ImageSeen, StepRecord, Verdict};
 use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +24,7 @@ use super::{
 use crate::{
     action::{Action, Undone},
     cluster::Cluster,
+    diagnose::{self, Concern, Symptom},
     diagnostic::Span,
     expectation::{Expectation, Subject},
     language::{ActionStep, ExpectationStep, names_in},
@@ -43,6 +44,8 @@ pub struct Shared {
     pub images: Mutex<BTreeSet<ImageSeen>>,
     /// What was captured, by the number of the cell.
     pub captures: Mutex<BTreeMap<usize, BTreeMap<String, Value>>>,
+    /// How much may still be collected about cases that fail.
+    pub diagnoses: diagnose::Budget,
 }
 
 /// How long an action may take that says nothing of it.
@@ -61,9 +64,20 @@ pub struct Ending {
 /// Runs one case.
 pub async fn run(shared: &Shared, planned: &PlannedCase, index: usize) -> CaseRecord {
     let started = (Instant::now(), record::now());
-    let mut running =
-        Running { shared, planned, index, steps: Vec::new(), look: Vec::new(), attempts: 0, gained: None, last: None };
+    let mut running = Running {
+        shared,
+        planned,
+        index,
+        steps: Vec::new(),
+        look: Vec::new(),
+        attempts: 0,
+        gained: None,
+        last: None,
+        concern: Concern::default(),
+    };
     let ending = running.run().await;
+    let duration_ms = record::milliseconds(started.0.elapsed());
+    let diagnosis = running.diagnose(&ending).await;
     let (steps, look, attempts) = (running.steps, running.look, running.attempts);
     let mut record = record::blank(planned);
     record.verdict = Some(ending.verdict);
@@ -71,7 +85,8 @@ pub async fn run(shared: &Shared, planned: &PlannedCase, index: usize) -> CaseRe
     record.expected = ending.expected;
     record.seen = ending.seen;
     record.started_at = Some(started.1);
-    record.duration_ms = record::milliseconds(started.0.elapsed());
+    record.duration_ms = duration_ms;
+    record.diagnosis = diagnosis;
     record.attempts = attempts;
     record.look = look;
     record.steps = steps;
@@ -88,6 +103,7 @@ struct Running<'a> {
     gained: Option<crate::action::Gained>,
     /// The last action that gave an output: what expectations with `within` do again.
     last: Option<Action>,
+    concern: Concern,
 }
 
 impl Running<'_> {
@@ -115,6 +131,7 @@ impl Running<'_> {
         let deadline = started + self.shared.cluster.pace.deadline(within);
         let title = step.action.title();
         let look = step.action.look(self.planned.namespace.as_deref());
+        self.concern.acts(&step.action, self.planned.namespace.as_deref());
         let mut context = self.context(deadline, &step.span);
         context.note(title.clone());
         if let Some(undo) = &step.options.undo {
@@ -187,6 +204,7 @@ impl Running<'_> {
         let within = step.options.within.map_or(standard, |within| within.0);
         let deadline = started + pace.deadline(within);
         let title = record::title(&step.expectation);
+        self.concern.expects(&step.expectation, title.clone(), self.planned.namespace.as_deref());
         let last = self.last.take();
         let gained = self.gained.clone();
         let mut context = self.context(deadline, &step.span);
@@ -227,6 +245,27 @@ impl Running<'_> {
             output,
         });
         result
+    }
+
+    /// Why it failed or errored: collected now, before anything is taken back or changes.
+    async fn diagnose(&mut self, ending: &Ending) -> Option<Diagnosis> {
+        if !matches!(ending.verdict, Verdict::Failed | Verdict::Errored) || self.shared.cancel.is_cancelled() {
+            return None;
+        }
+        let symptom = Symptom {
+            reason: ending.reason.clone().unwrap_or_default(),
+            expected: ending.expected.clone(),
+            seen: ending.seen.clone(),
+            output: self.steps.iter().rev().find_map(|step| step.output.clone()),
+            errored: ending.verdict == Verdict::Errored,
+        };
+        let more = self.planned.cell.diagnose.iter().map(|node| {
+            let filled = self.fill(node);
+            filled.map_err(|ending| ending.reason.unwrap_or_default())
+        });
+        let more = more.collect();
+        let context = self.context(Instant::now() + diagnose::BOUND, &self.planned.span);
+        diagnose::diagnose(&context, &self.shared.diagnoses, self.concern.clone(), symptom, more).await
     }
 
     fn context<'b>(&'b self, deadline: Instant, span: &'b Span) -> Context<'b> {

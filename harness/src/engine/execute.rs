@@ -94,6 +94,7 @@ pub async fn execute(
         events,
         images: std::sync::Mutex::default(),
         captures: std::sync::Mutex::default(),
+        diagnoses: crate::diagnose::Budget::default(),
     });
     let mut scheduler = Scheduler {
         plan,

@@ -32,6 +32,7 @@ pub fn blank(planned: &PlannedCase) -> CaseRecord {
         steps: Vec::new(),
         runs: Vec::new(),
         timeline: Vec::new(),
+        diagnosis: None,
     }
 }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{
     formats::{Name, VersionRange},
-    step::{ActionNode, ExpectationNode},
+    step::{ActionNode, CollectNode, ExpectationNode},
 };
 use crate::yaml::{Node, Text};
 
@@ -38,6 +38,9 @@ pub struct Suite {
     pub exclude: Vec<IndexMap<Text, Node>>,
     /// The namespace of scenarios that name none.
     pub namespace: Option<Node>,
+    /// What is collected besides when a case fails: within seconds, with the rights at hand, and at the same time.
+    #[serde(default)]
+    pub diagnose: Vec<CollectNode>,
     /// What a simulated cluster finds outside of itself. Real clusters find what is there.
     pub simulated: Option<Surroundings>,
 }

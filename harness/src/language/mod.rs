@@ -16,7 +16,8 @@ pub use fill::{Filler, names_in};
 pub use schema::{document_schema, published_schema};
 pub use shape::{check_shape, prune};
 pub use step::{
-    ActionNode, ActionOptions, ActionStep, ExpectationNode, ExpectationOptions, ExpectationStep, StepError, UndoSpec,
+    ActionNode, ActionOptions, ActionStep, CollectNode, CollectStep, ExpectationNode, ExpectationOptions,
+    ExpectationStep, StepError, UndoSpec,
 };
 
 /// The API version that every document names.

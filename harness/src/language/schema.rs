@@ -41,7 +41,7 @@ pub fn published_schema() -> Value {
         json!({"type": "string", "pattern": r"\{\{.*\}\}", "description": "An expression, filled before the run."}),
     );
     // Elsewhere than in steps, values of a fixed type are read before variables have theirs.
-    let in_steps = reachable(&definitions, &["ActionStep", "ExpectationStep"]);
+    let in_steps = reachable(&definitions, &["ActionStep", "CollectStep", "ExpectationStep"]);
     for (name, definition) in &mut definitions {
         if in_steps.contains(name) {
             allow_expressions(definition);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer};
 use super::{formats::Span as Time, schema::step_schema, shape::check_shape};
 use crate::{
     action::Action,
+    diagnose::Collect,
     diagnostic::{Diagnostic, Span},
     expectation::Expectation,
     yaml::{Node, Value, decode},
@@ -18,6 +19,10 @@ pub struct ActionNode(pub Node);
 /// An expectation before its expressions are filled.
 #[derive(Debug, Clone)]
 pub struct ExpectationNode(pub Node);
+
+/// A thing to collect before its expressions are filled.
+#[derive(Debug, Clone)]
+pub struct CollectNode(pub Node);
 
 /// What can stand beside an action's verb.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -54,6 +59,21 @@ pub struct ExpectationOptions {
     pub patience: Option<Time>,
     /// For an output: give up once the same wrong answer has come for so long.
     pub settle: Option<Time>,
+}
+
+/// What can stand beside the verb of a thing to collect.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CollectOptions {
+    /// What reports call it; without it, what it does.
+    pub title: Option<String>,
+}
+
+/// A thing to collect with its options.
+#[derive(Debug)]
+pub struct CollectStep {
+    pub collect: Collect,
+    pub options: CollectOptions,
 }
 
 /// An action with its options, and where it stands.
@@ -95,6 +115,15 @@ impl ExpectationStep {
     }
 }
 
+impl CollectStep {
+    /// Reads a thing to collect whose expressions are filled.
+    pub fn read(node: &Node) -> Result<Self, StepError> {
+        checked(node, CollectNode::schema())?;
+        let (verb, options) = split(node, |key| key != "title");
+        Ok(Self { collect: read(&verb)?, options: read(&options)? })
+    }
+}
+
 fn checked(node: &Node, schema: &serde_json::Value) -> Result<(), StepError> {
     let diagnostics = check_shape(node, schema);
     if diagnostics.is_empty() { Ok(()) } else { Err(StepError(diagnostics)) }
@@ -120,6 +149,13 @@ fn is_expectation(key: &str) -> bool {
 }
 
 impl ActionNode {
+    pub fn schema() -> &'static serde_json::Value {
+        static SCHEMA: std::sync::OnceLock<serde_json::Value> = std::sync::OnceLock::new();
+        SCHEMA.get_or_init(super::schema::root_of::<Self>)
+    }
+}
+
+impl CollectNode {
     pub fn schema() -> &'static serde_json::Value {
         static SCHEMA: std::sync::OnceLock<serde_json::Value> = std::sync::OnceLock::new();
         SCHEMA.get_or_init(super::schema::root_of::<Self>)
@@ -152,4 +188,5 @@ macro_rules! step_node {
 }
 
 step_node!(ActionNode, Action, ActionOptions, "ActionStep", "action");
+step_node!(CollectNode, Collect, CollectOptions, "CollectStep", "thing to collect");
 step_node!(ExpectationNode, Expectation, ExpectationOptions, "ExpectationStep", "expectation");

@@ -19,7 +19,10 @@ use super::{
 };
 use crate::{
     diagnostic::{Diagnostic, Span, deduplicate},
-    language::{Case, Environment, Filler, KnownFailure, Scenario, VariableSpec, names_in},
+    language::{
+        Case, CollectNode, CollectStep, Environment, Filler, KnownFailure, Scenario, StepError, Suite, VariableSpec,
+        names_in,
+    },
     load::Loaded,
     yaml::{Node, Text},
 };
@@ -50,6 +53,10 @@ pub struct Plan {
     pub suite: String,
     pub title: Option<String>,
     pub digest: String,
+    /// The suite's files with their digests, sorted by path.
+    pub files: Vec<meshproof_reports::FileDigest>,
+    /// Values that no report may tell: those of secret variables, in all cells.
+    pub secrets: BTreeSet<String>,
     /// The variables of the first cell, secret ones left out.
     pub variables: Values,
     /// In order: cells, then the suite's own order.
@@ -103,6 +110,8 @@ pub struct Cell {
     pub axes: IndexMap<String, Json>,
     pub values: Values,
     pub captured: BTreeSet<String>,
+    /// What is collected besides when a case fails; expressions over captures are not filled yet.
+    pub diagnose: Vec<Node>,
 }
 
 /// Plans a suite.
@@ -122,6 +131,8 @@ pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec
         suite: suite.map_or_else(|| loaded.root.display().to_string(), |suite| suite.metadata.name.value.clone()),
         title: suite.and_then(|suite| suite.metadata.title.clone()),
         digest: loaded.digest.clone(),
+        files: loaded.files.clone(),
+        secrets: BTreeSet::new(),
         variables: Values::new(),
         cases: Vec::new(),
         releases: Vec::new(),
@@ -141,12 +152,17 @@ pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec
             plan.variables =
                 values.iter().filter(|(name, _)| told(name)).map(|(n, v)| (n.clone(), v.clone())).collect();
         }
+        for (name, _) in variables.iter().filter(|(_, spec)| spec.secret) {
+            values.get(name.as_str()).into_iter().for_each(|value| texts(value, &mut plan.secrets));
+        }
         // A variable without a value is taken for one that gets it later, so that mistakes elsewhere are seen all the same.
         let unresolved = names.iter().filter(|name| !values.contains_key(*name)).cloned();
         let captured = captured.keys().cloned().chain(unresolved).collect();
         let name = if cells.len() == 1 { String::new() } else { name_of(cell) };
         let axes = cell.iter().map(|(axis, value)| (axis.clone(), value.to_json())).collect();
-        let cell = Arc::new(Cell { index, name, axes, values, captured });
+        let mut cell = Cell { index, name, axes, values, captured, diagnose: Vec::new() };
+        cell.diagnose = diagnose(suite, &cell, &mut diagnostics);
+        let cell = Arc::new(cell);
         let builder = Builder { loaded, graph: &graph, variables, cell };
         let release = builder.release(&mut diagnostics);
         plan.releases.extend(release.filter(|release| !plan.releases.contains(release)));
@@ -189,6 +205,33 @@ impl Cell {
         let mut values = self.values.clone();
         values.extend(captures.iter().map(|(name, value)| (name.clone(), value.clone())));
         Filler::new(values, self.captured.clone())
+    }
+}
+
+/// What the suite wants to be collected, filled and read as far as that can be.
+fn diagnose(suite: Option<&Suite>, cell: &Cell, diagnostics: &mut Vec<Diagnostic>) -> Vec<Node> {
+    let filler = cell.filler(&BTreeMap::new());
+    let mut filled = Vec::new();
+    for CollectNode(written) in suite.iter().flat_map(|suite| &suite.diagnose) {
+        let (node, problems) = filler.prepare(written);
+        let whole = problems.is_empty() && names_in(&node).is_empty();
+        diagnostics.extend(problems);
+        if let (true, Err(StepError(problems))) = (whole, CollectStep::read(&node)) {
+            diagnostics.extend(problems);
+        }
+        filled.push(node);
+    }
+    filled
+}
+
+/// Every text in a value, and numbers as they would be written.
+fn texts(value: &Json, found: &mut BTreeSet<String>) {
+    match value {
+        Json::String(text) => drop(found.insert(text.clone())),
+        Json::Number(number) => drop(found.insert(number.to_string())),
+        Json::Array(items) => items.iter().for_each(|item| texts(item, found)),
+        Json::Object(fields) => fields.values().for_each(|field| texts(field, found)),
+        Json::Bool(_) | Json::Null => {}
     }
 }
 

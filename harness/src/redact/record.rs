@@ -1,0 +1,57 @@
+//! Records and reports without secrets: every text in them that is not the suite's own name for something.
+
+use meshproof_reports::{CaseRecord, Diagnosis, Report};
+use serde_json::Value;
+
+use super::Redactor;
+
+impl Redactor {
+    pub fn case(&self, case: &mut CaseRecord) {
+        for text in [&mut case.reason, &mut case.expected, &mut case.seen].into_iter().flatten() {
+            self.replace(text);
+        }
+        case.look.iter_mut().for_each(|text| self.replace(text));
+        for step in &mut case.steps {
+            self.replace(&mut step.title);
+            step.reason.iter_mut().chain(&mut step.output).for_each(|text| self.replace(text));
+        }
+        if let Some(diagnosis) = &mut case.diagnosis {
+            self.diagnosis(diagnosis);
+        }
+    }
+
+    pub fn report(&self, report: &mut Report) {
+        report.cases.iter_mut().for_each(|case| self.case(case));
+        report.problems.iter_mut().for_each(|text| self.replace(text));
+        report.suite.variables.values_mut().for_each(|value| self.json(value));
+        if let Some(cluster) = &mut report.cluster {
+            self.replace(&mut cluster.server);
+        }
+    }
+
+    /// Replaces the text by what it may tell.
+    pub fn replace(&self, text: &mut String) {
+        if let std::borrow::Cow::Owned(redacted) = self.text(text) {
+            *text = redacted;
+        }
+    }
+
+    /// The same for every text of a value that is no object of Kubernetes.
+    pub fn json(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => self.replace(text),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.json(item)),
+            Value::Object(fields) => fields.values_mut().for_each(|field| self.json(field)),
+            _ => {}
+        }
+    }
+
+    fn diagnosis(&self, diagnosis: &mut Diagnosis) {
+        self.replace(&mut diagnosis.finding);
+        diagnosis.commands.iter_mut().chain(&mut diagnosis.not_collected).for_each(|text| self.replace(text));
+        for evidence in &mut diagnosis.evidence {
+            self.replace(&mut evidence.title);
+            self.replace(&mut evidence.text);
+        }
+    }
+}
