@@ -31,6 +31,42 @@ pub fn exit_code(report: &Report) -> u8 {
     }
 }
 
+/// What a run says to a person; the same as what [`exit_code`] says to the shell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// [`PASSED`].
+    Passed,
+    /// [`FAILED`].
+    Failed,
+    /// [`ERRORED`].
+    Unproved,
+    /// [`INTERRUPTED`].
+    Interrupted,
+}
+
+impl Outcome {
+    #[must_use]
+    pub fn of(report: &Report) -> Self {
+        match exit_code(report) {
+            PASSED => Self::Passed,
+            FAILED => Self::Failed,
+            INTERRUPTED => Self::Interrupted,
+            _ => Self::Unproved,
+        }
+    }
+
+    /// As a person reads it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Unproved => "not proved",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
 /// Why the run is not a success although no single case says so, each a sentence; the run's own problems first.
 ///
 /// Every rendering shows these, so that none looks green when the exit code is not [`PASSED`].

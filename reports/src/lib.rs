@@ -6,8 +6,11 @@
 mod bundle;
 mod case;
 mod diagnosis;
+mod difference;
 mod exit;
+mod facts;
 mod file;
+mod html;
 mod json;
 mod junit;
 mod record;
@@ -24,8 +27,9 @@ mod samples;
 pub use bundle::{BundleError, bundle};
 pub use case::case_line;
 pub use diagnosis::{Diagnosis, Evidence, EvidenceKind};
-pub use exit::{ERRORED, FAILED, INTERRUPTED, PASSED, exit_code};
+pub use exit::{ERRORED, FAILED, INTERRUPTED, Outcome, PASSED, exit_code};
 pub use file::{JUNIT_XML, Keeper, REPORT_JSON, WriteError, write_all};
+pub use html::to_html;
 pub use json::{ReadError, from_json, json_schema, to_json};
 pub use junit::{JunitError, to_junit};
 pub use record::{

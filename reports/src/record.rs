@@ -76,6 +76,9 @@ pub struct CellRecord {
 pub struct SuiteInfo {
     pub name: String,
     pub title: Option<String>,
+    /// The address of the guide whose headings the cases name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guide_url: Option<String>,
     /// `sha256:` and 64 hexadecimal digits, over the names and bytes of all files of the suite.
     pub digest: String,
     /// The variables of the run as they were filled, secrets left out.
@@ -309,6 +312,22 @@ impl Summary {
             summary.add(case.verdict);
         }
         summary
+    }
+
+    /// The verdicts that there are, each with its number, in the order in which every rendering tells of them.
+    pub(crate) fn each(self) -> impl Iterator<Item = (Option<Verdict>, usize)> {
+        let all = [
+            (Some(Verdict::Passed), self.passed),
+            (Some(Verdict::Failed), self.failed),
+            (Some(Verdict::Flaky), self.flaky),
+            (Some(Verdict::Errored), self.errored),
+            (Some(Verdict::Blocked), self.blocked),
+            (Some(Verdict::Skipped), self.skipped),
+            (Some(Verdict::NotRun), self.not_run),
+            (Some(Verdict::KnownFail), self.known_fail),
+            (None, self.pending),
+        ];
+        all.into_iter().filter(|(_, n)| *n > 0)
     }
 
     fn add(&mut self, verdict: Option<Verdict>) {

@@ -41,6 +41,7 @@ fn report(cases: Vec<CaseRecord>) -> Report {
         suite: SuiteInfo {
             name: "nks-istio".to_owned(),
             title: Some("NKS Istio guide".to_owned()),
+            guide_url: None,
             digest: format!("sha256:{}", "0123456789abcdef".repeat(4)),
             variables: IndexMap::from([
                 ("istioVersion".to_owned(), json!("1.22.3")),
@@ -265,6 +266,42 @@ pub(crate) fn matrix() -> Report {
             }
             report.cases.push(case);
         }
+    }
+    report.refresh();
+    report
+}
+
+/// 10,000 cases: a large grid of 4 cells, with a failure here and there.
+pub(crate) fn many() -> Report {
+    let mut report = report(Vec::new());
+    let cluster = report.cluster.take();
+    report.cells = ["1.25", "1.26", "1.27", "1.28"]
+        .map(|version| CellRecord {
+            name: format!("kubernetes={version}"),
+            values: IndexMap::from([("kubernetes".to_owned(), json!(version))]),
+            cluster: cluster.clone(),
+            ..CellRecord::default()
+        })
+        .to_vec();
+    for n in 0..10_000_usize {
+        let cell = &report.cells[n / 2_500].name;
+        let own = format!("scenario-{:02}/case-{:04}", n % 2_500 / 50, n % 2_500);
+        let verdict = match n {
+            n if n % 997 == 0 => Failed,
+            n if n % 313 == 0 => Skipped,
+            _ => Passed,
+        };
+        let mut case = CaseRecord { cell: cell.clone(), ..case(&own, Some(verdict)) };
+        case.id = format!("{cell}:{own}");
+        case.guide = Some(format!("Heading {}", n % 40));
+        case.duration_ms = u64::try_from(n % 1_777).unwrap_or_default();
+        case.expected = Some(format!("{} pods matching app=a, each Running, 2/2, no restarts", n % 7));
+        case.seen = Some(format!("{} pods Running 2/2", n % 6));
+        case.steps = vec![
+            step("apply a.yaml", Some(Passed), Some("deployment.apps/a created")),
+            step("pods are 2/2", Some(verdict), None),
+        ];
+        report.cases.push(case);
     }
     report.refresh();
     report

@@ -80,18 +80,6 @@ fn closing(report: &Report, style: Style) -> Vec<String> {
 
 /// `64 cases: 60 passed, 4 failed in 12m 3s`. Broken by hand: the parts are painted, and escapes take no columns.
 fn counts(report: &Report, style: Style) -> Vec<String> {
-    let counts = Summary::of(&report.cases);
-    let each = [
-        (counts.passed, Some(Verdict::Passed)),
-        (counts.failed, Some(Verdict::Failed)),
-        (counts.flaky, Some(Verdict::Flaky)),
-        (counts.errored, Some(Verdict::Errored)),
-        (counts.blocked, Some(Verdict::Blocked)),
-        (counts.skipped, Some(Verdict::Skipped)),
-        (counts.not_run, Some(Verdict::NotRun)),
-        (counts.known_fail, Some(Verdict::KnownFail)),
-        (counts.pending, None),
-    ];
     let mut line = count(report.cases.len(), "case");
     let (mut lines, mut used, mut joint) = (Vec::new(), line.len(), ":");
     let mut add = |text: &str, painted: &str, joint: &str| {
@@ -106,7 +94,7 @@ fn counts(report: &Report, style: Style) -> Vec<String> {
         line.push(' ');
         line.push_str(painted);
     };
-    for (n, verdict) in each.into_iter().filter(|(n, _)| *n > 0) {
+    for (verdict, n) in Summary::of(&report.cases).each() {
         let text = format!("{n} {}", word(verdict));
         add(&text, &style.paint(verdict, &text), joint);
         joint = ",";

@@ -41,6 +41,7 @@ impl Recorder {
             suite: SuiteInfo {
                 name: plan.suite.clone(),
                 title: plan.title.clone(),
+                guide_url: plan.guide_url.clone(),
                 digest: plan.digest.clone(),
                 variables: plan.variables.clone().into_iter().collect(),
                 files: plan.files.clone(),

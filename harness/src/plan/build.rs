@@ -52,6 +52,8 @@ pub struct RunIdentity {
 pub struct Plan {
     pub suite: String,
     pub title: Option<String>,
+    /// The address of the guide.
+    pub guide_url: Option<String>,
     pub digest: String,
     /// The suite's files with their digests, sorted by path.
     pub files: Vec<meshproof_reports::FileDigest>,
@@ -130,6 +132,7 @@ pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec
     let mut plan = Plan {
         suite: suite.map_or_else(|| loaded.root.display().to_string(), |suite| suite.metadata.name.value.clone()),
         title: suite.and_then(|suite| suite.metadata.title.clone()),
+        guide_url: suite.and_then(|suite| suite.guide_url.clone()),
         digest: loaded.digest.clone(),
         files: loaded.files.clone(),
         secrets: BTreeSet::new(),
