@@ -198,10 +198,10 @@ fn completion(record: &CaseRecord, alone: bool) -> Result<Completion, Failed> {
     match record.verdict {
         Some(Verdict::Passed) => Ok(Completion::Completed),
         Some(Verdict::Blocked) if alone => Err(reason.into()),
-        Some(verdict @ (Verdict::Blocked | Verdict::Skipped | Verdict::KnownFail)) => {
+        Some(verdict @ (Verdict::Blocked | Verdict::Skipped | Verdict::KnownFail | Verdict::NotRun)) => {
             Ok(Completion::ignored_with(format!("{}: {reason}", verdict.word())))
         }
-        Some(verdict @ (Verdict::Failed | Verdict::Errored)) => {
+        Some(verdict @ (Verdict::Failed | Verdict::Errored | Verdict::Flaky)) => {
             let mut text = format!("{}: {reason}", verdict.word());
             if let Some(diagnosis) = &record.diagnosis {
                 text.push_str(&format!("\n  finding  {}", diagnosis.finding));

@@ -3,7 +3,7 @@
 use schemars::generate::SchemaSettings;
 use serde::Deserialize;
 
-use crate::record::{Report, SCHEMA_VERSION};
+use crate::record::{CellRecord, Report, SCHEMA_VERSION};
 
 /// Why a text could not be read as a report. Each completes "failed to …".
 #[derive(Debug, thiserror::Error)]
@@ -34,12 +34,27 @@ pub fn to_json(report: &Report) -> String {
 }
 
 /// Reads what [`to_json`] wrote, also by a Meshproof whose minor schema version was another: what that one added is
-/// passed over. The summary is counted anew.
+/// passed over, and what it did not know yet is filled in. The summary is counted anew.
 pub fn from_json(text: &str) -> Result<Report, ReadError> {
     let version = version_of(text)?;
     let mut report: Report = serde_json::from_str(text).map_err(|source| ReadError::Shape { version, source })?;
+    if report.cells.is_empty() {
+        give_cells(&mut report);
+    }
     report.refresh();
     Ok(report)
+}
+
+/// Schema 1.0 knew cells by the ids of their cases only, and ran all of them on one cluster.
+fn give_cells(report: &mut Report) {
+    for case in &mut report.cases {
+        let name = case.id.find(&format!(":{}/", case.scenario)).map(|end| case.id[..end].to_owned());
+        case.cell = name.unwrap_or_default();
+        if !report.cells.iter().any(|cell| cell.name == case.cell) {
+            let cluster = report.cluster.clone();
+            report.cells.push(CellRecord { name: case.cell.clone(), cluster, ..CellRecord::default() });
+        }
+    }
 }
 
 /// The JSON Schema of `report.json`: draft 2020-12, with a title and no `$id`, because it is published nowhere yet.
@@ -83,6 +98,7 @@ mod tests {
     #[case::all_green(samples::all_green())]
     #[case::mixed(samples::mixed())]
     #[case::interrupted(samples::interrupted())]
+    #[case::matrix(samples::matrix())]
     #[case::empty(samples::empty())]
     #[case::hostile(samples::hostile())]
     #[case::diagnosed(samples::diagnosed())]
@@ -134,6 +150,18 @@ mod tests {
         value["run"]["weather"] = json!("fine");
         value["cases"][0]["retries"] = json!(3);
         assert_eq!(from_json(&value.to_string()).expect("the major version is known").cases, samples::mixed().cases);
+    }
+
+    #[test]
+    fn a_report_of_schema_1_0_gets_its_cells() {
+        let text = include_str!("../tests/schema-1.0.json");
+        let report = from_json(text).expect("every 1.x is read");
+        let cells: Vec<_> = report.cells.iter().map(|cell| (cell.name.as_str(), cell.summary.passed)).collect();
+        assert_eq!(cells, [("istioVersion=1.19.0", 1), ("istioVersion=1.20.0", 0)]);
+        assert!(report.cells.iter().all(|cell| cell.cluster == report.cluster), "they ran on one cluster");
+        let of: Vec<_> = report.cases.iter().map(|case| (case.id.as_str(), case.cell.as_str())).collect();
+        assert_eq!(of[1], ("istioVersion=1.20.0:install/ready", "istioVersion=1.20.0"));
+        assert_eq!(report.summary, Summary { passed: 1, skipped: 1, ..Summary::default() });
     }
 
     #[test]

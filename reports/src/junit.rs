@@ -96,20 +96,20 @@ fn status(case: &CaseRecord) -> TestCaseStatus {
     let reason = one_line(case.reason.as_deref().unwrap_or("no reason was given"));
     let (mut status, message) = match case.verdict {
         Some(Verdict::Passed) => return TestCaseStatus::success(),
-        Some(Verdict::Failed) => (TestCaseStatus::non_success(NonSuccessKind::Failure), reason),
+        Some(Verdict::Failed | Verdict::Flaky) => (TestCaseStatus::non_success(NonSuccessKind::Failure), reason),
         Some(Verdict::Errored) => (TestCaseStatus::non_success(NonSuccessKind::Error), reason),
         None => {
             let message = "no verdict: the run ended before".to_owned();
             (TestCaseStatus::non_success(NonSuccessKind::Error), message)
         }
-        Some(verdict @ (Verdict::Blocked | Verdict::Skipped | Verdict::KnownFail)) => {
+        Some(verdict @ (Verdict::Blocked | Verdict::Skipped | Verdict::KnownFail | Verdict::NotRun)) => {
             let word = verdict.word();
             let message = if reason.starts_with(word) { reason } else { format!("{word}: {reason}") };
             (TestCaseStatus::skipped(), message)
         }
     };
     status.set_type(word(case.verdict)).set_message(message);
-    if !matches!(case.verdict, Some(Verdict::Blocked | Verdict::Skipped)) {
+    if !matches!(case.verdict, Some(Verdict::Blocked | Verdict::Skipped | Verdict::NotRun)) {
         status.set_description(description(case));
     }
     status
@@ -195,6 +195,7 @@ mod tests {
     #[case::all_green("all_green", samples::all_green())]
     #[case::mixed("mixed", samples::mixed())]
     #[case::interrupted("interrupted", samples::interrupted())]
+    #[case::matrix("matrix", samples::matrix())]
     #[case::empty("empty", samples::empty())]
     #[case::hostile("hostile", samples::hostile())]
     #[case::diagnosed("diagnosed", samples::diagnosed())]
@@ -241,9 +242,9 @@ mod tests {
             let elements = elements(&xml);
             let of = |name: &str| elements.get(name).copied().unwrap_or(0);
             let counts = report.summary;
-            assert_eq!(of("failure"), counts.failed);
+            assert_eq!(of("failure"), counts.failed + counts.flaky);
             assert_eq!(of("error"), counts.errored + counts.pending + beyond_cases(&report).len());
-            assert_eq!(of("skipped"), counts.skipped + counts.blocked + counts.known_fail);
+            assert_eq!(of("skipped"), counts.skipped + counts.blocked + counts.known_fail + counts.not_run);
             assert_eq!(of("failure") + of("error") == 0, exit_code(&report) == crate::PASSED, "{xml}");
         }
     }

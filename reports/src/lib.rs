@@ -6,15 +6,20 @@
 mod bundle;
 mod case;
 mod diagnosis;
+mod difference;
 mod exit;
+mod facts;
 mod file;
+mod html;
 mod json;
 mod junit;
 mod record;
 mod redacted;
+mod repeated;
 mod style;
 mod summary;
 mod text;
+mod timeline;
 
 #[cfg(test)]
 mod samples;
@@ -22,14 +27,17 @@ mod samples;
 pub use bundle::{BundleError, bundle};
 pub use case::case_line;
 pub use diagnosis::{Diagnosis, Evidence, EvidenceKind};
-pub use exit::{ERRORED, FAILED, INTERRUPTED, PASSED, exit_code};
-pub use file::{JUNIT_XML, Keeper, REPORT_JSON, WriteError, write_all};
+pub use exit::{ERRORED, FAILED, INTERRUPTED, Outcome, PASSED, exit_code};
+pub use file::{JUNIT_XML, Keeper, REPORT_HTML, REPORT_JSON, WriteError, write_all};
+pub use html::to_html;
 pub use json::{ReadError, from_json, json_schema, to_json};
 pub use junit::{JunitError, to_junit};
 pub use record::{
-    CaseRecord, Cluster, FileDigest, ImageSeen, Place, Report, RunInfo, SCHEMA_VERSION, StepRecord, SuiteInfo, Summary,
-    Verdict,
+    CaseRecord, CaseRun, CellRecord, Cluster, FileDigest, ImageSeen, Moment, MomentKind, Place, Report, RunInfo,
+    SCHEMA_VERSION, StepRecord, SuiteInfo, Summary, Verdict,
 };
 pub use redacted::{Redaction, count_redacted};
+pub use repeated::repeated;
 pub use style::Style;
 pub use summary::to_terminal;
+pub use timeline::Timeline;

@@ -1,6 +1,6 @@
 //! What a run leaves: one [`Report`] with a [`CaseRecord`] for each planned case, in plan order.
 
-use std::fmt;
+use std::{collections::HashMap, fmt};
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -10,7 +10,7 @@ use crate::diagnosis::Diagnosis;
 
 /// The version of `report.json`'s shape. A reader accepts any report whose major number it knows; fields are only added
 /// within one, so that no type here denies fields it does not know.
-pub const SCHEMA_VERSION: &str = "1.0";
+pub const SCHEMA_VERSION: &str = "1.1";
 
 /// One whole run, finished or not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -20,10 +20,14 @@ pub struct Report {
     pub schema_version: String,
     pub run: RunInfo,
     pub suite: SuiteInfo,
-    /// `None` before the cluster has answered.
+    /// That of the first cell that has one; `None` before a cluster has answered.
     pub cluster: Option<Cluster>,
     /// Derived from `cases` by [`Report::refresh`]; never set by hand.
     pub summary: Summary,
+    /// The cells of the matrix that the run took, in plan order; one, without a name, where no matrix was asked for.
+    /// A report of schema 1.0 has none, and gets them when it is read.
+    #[serde(default)]
+    pub cells: Vec<CellRecord>,
     /// In plan order.
     pub cases: Vec<CaseRecord>,
     /// What went wrong outside any case (the cluster could not be reached, teardown left something), each a sentence.
@@ -49,6 +53,25 @@ pub struct RunInfo {
     pub duration_ms: u64,
     /// Whether a signal ended the run before all cases had their verdict.
     pub interrupted: bool,
+    /// `2/5`: the run took the second of five parts of what was selected.
+    #[serde(default)]
+    pub shard: Option<String>,
+}
+
+/// One cell of the matrix: what was proved with these values, and where.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CellRecord {
+    /// `istioVersion=1.20.0,network=internet`, unique in the run; empty where no matrix was asked for.
+    pub name: String,
+    /// The value of each axis, in the order of the matrix.
+    pub values: IndexMap<String, serde_json::Value>,
+    /// `None` before a cluster has been given to the cell, and for good if none could prove it.
+    pub cluster: Option<Cluster>,
+    /// Derived from the cell's cases by [`Report::refresh`].
+    pub summary: Summary,
+    /// Why no cluster of the run could prove the cell, in one sentence; then each of its cases is `notRun`.
+    pub not_run: Option<String>,
 }
 
 /// What was proved.
@@ -57,6 +80,9 @@ pub struct RunInfo {
 pub struct SuiteInfo {
     pub name: String,
     pub title: Option<String>,
+    /// The address of the guide whose headings the cases name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guide_url: Option<String>,
     /// `sha256:` and 64 hexadecimal digits, over the names and bytes of all files of the suite.
     pub digest: String,
     /// The variables of the run as they were filled, secrets left out.
@@ -114,6 +140,10 @@ pub struct Summary {
     pub blocked: usize,
     pub skipped: usize,
     pub known_fail: usize,
+    #[serde(default)]
+    pub flaky: usize,
+    #[serde(default)]
+    pub not_run: usize,
     /// Planned cases that have no verdict yet.
     pub pending: usize,
 }
@@ -134,14 +164,21 @@ pub enum Verdict {
     Skipped,
     /// Failed as the suite says that it does for now.
     KnownFail,
+    /// Both passed and failed when it was repeated.
+    Flaky,
+    /// Planned, but no cluster of the run can prove it.
+    NotRun,
 }
 
 /// One case of the plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CaseRecord {
-    /// `scenario/case`, behind `cell:` where the matrix has more than one cell. Unique in the run.
+    /// `scenario/case`, behind `cell:` where its cell has a name. Unique in the run.
     pub id: String,
+    /// The name of its cell.
+    #[serde(default)]
+    pub cell: String,
     pub scenario: String,
     /// As the suite's author wrote it.
     pub title: String,
@@ -165,9 +202,55 @@ pub struct CaseRecord {
     pub look: Vec<String>,
     /// Each action and expectation, in order.
     pub steps: Vec<StepRecord>,
+    /// Each time that it ran, in order, where it was repeated; empty where it ran once. What else is told of the case is
+    /// of the first run that has its verdict, or that failed if it is flaky.
+    #[serde(default)]
+    pub runs: Vec<CaseRun>,
+    /// What was waited for and seen, in order; bounded, see [`Timeline`](crate::Timeline).
+    #[serde(default)]
+    pub timeline: Vec<Moment>,
     /// What was collected when it failed or errored, and the most likely cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diagnosis: Option<Diagnosis>,
+}
+
+/// One of several runs of a case.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CaseRun {
+    pub verdict: Option<Verdict>,
+    /// As for a case.
+    pub reason: Option<String>,
+    /// RFC 3339, UTC.
+    pub started_at: Option<String>,
+    pub duration_ms: u64,
+}
+
+/// Something that happened in a case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Moment {
+    /// Since the case began.
+    pub at_ms: u64,
+    pub kind: MomentKind,
+    /// In a phrase: what is waited for, what was seen.
+    pub text: String,
+    /// Since the case began: until when it is waited for. Only for `waits`.
+    pub deadline_ms: Option<u64>,
+}
+
+/// What kind of moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum MomentKind {
+    /// From here the case waits for this.
+    Waits,
+    /// This is not yet as expected.
+    Sees,
+    /// This is as expected; it may have to stay so for a while.
+    Met,
+    /// Moments that were left out because there were too many; the text says how many.
+    LeftOut,
 }
 
 /// One action or expectation of a case.
@@ -203,9 +286,24 @@ impl fmt::Display for Place {
 }
 
 impl Report {
-    /// Counts the verdicts anew. Call it after any change to `cases`.
+    /// Counts the verdicts anew, and takes the report's cluster from its cells. Call it after any change to `cases` or `cells`.
     pub fn refresh(&mut self) {
-        self.summary = Summary::of(&self.cases);
+        self.summary = Summary::default();
+        let places: HashMap<&str, usize> =
+            self.cells.iter().enumerate().map(|(n, cell)| (cell.name.as_str(), n)).collect();
+        let mut of_cells = vec![Summary::default(); self.cells.len()];
+        for case in &self.cases {
+            self.summary.add(case.verdict);
+            if let Some(place) = places.get(case.cell.as_str()) {
+                of_cells[*place].add(case.verdict);
+            }
+        }
+        for (cell, summary) in self.cells.iter_mut().zip(of_cells) {
+            cell.summary = summary;
+        }
+        if let Some(cluster) = self.cells.iter().find_map(|cell| cell.cluster.as_ref()) {
+            self.cluster = Some(cluster.clone());
+        }
     }
 }
 
@@ -215,17 +313,39 @@ impl Summary {
     pub fn of(cases: &[CaseRecord]) -> Self {
         let mut summary = Self::default();
         for case in cases {
-            *match case.verdict {
-                Some(Verdict::Passed) => &mut summary.passed,
-                Some(Verdict::Failed) => &mut summary.failed,
-                Some(Verdict::Errored) => &mut summary.errored,
-                Some(Verdict::Blocked) => &mut summary.blocked,
-                Some(Verdict::Skipped) => &mut summary.skipped,
-                Some(Verdict::KnownFail) => &mut summary.known_fail,
-                None => &mut summary.pending,
-            } += 1;
+            summary.add(case.verdict);
         }
         summary
+    }
+
+    /// The verdicts that there are, each with its number, in the order in which every rendering tells of them.
+    pub(crate) fn each(self) -> impl Iterator<Item = (Option<Verdict>, usize)> {
+        let all = [
+            (Some(Verdict::Passed), self.passed),
+            (Some(Verdict::Failed), self.failed),
+            (Some(Verdict::Flaky), self.flaky),
+            (Some(Verdict::Errored), self.errored),
+            (Some(Verdict::Blocked), self.blocked),
+            (Some(Verdict::Skipped), self.skipped),
+            (Some(Verdict::NotRun), self.not_run),
+            (Some(Verdict::KnownFail), self.known_fail),
+            (None, self.pending),
+        ];
+        all.into_iter().filter(|(_, n)| *n > 0)
+    }
+
+    fn add(&mut self, verdict: Option<Verdict>) {
+        *match verdict {
+            Some(Verdict::Passed) => &mut self.passed,
+            Some(Verdict::Failed) => &mut self.failed,
+            Some(Verdict::Errored) => &mut self.errored,
+            Some(Verdict::Blocked) => &mut self.blocked,
+            Some(Verdict::Skipped) => &mut self.skipped,
+            Some(Verdict::KnownFail) => &mut self.known_fail,
+            Some(Verdict::Flaky) => &mut self.flaky,
+            Some(Verdict::NotRun) => &mut self.not_run,
+            None => &mut self.pending,
+        } += 1;
     }
 }
 
@@ -240,6 +360,8 @@ impl Verdict {
             Self::Blocked => "blocked",
             Self::Skipped => "skipped",
             Self::KnownFail => "known-fail",
+            Self::Flaky => "flaky",
+            Self::NotRun => "not-run",
         }
     }
 }

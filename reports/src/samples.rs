@@ -3,15 +3,31 @@
 use indexmap::IndexMap;
 use serde_json::json;
 
-use crate::diagnosis::{Diagnosis, Evidence, EvidenceKind};
-use crate::record::{
-    CaseRecord, Cluster, FileDigest, ImageSeen, Place, Report, RunInfo, SCHEMA_VERSION, StepRecord, SuiteInfo, Summary,
-    Verdict::{self, Blocked, Errored, Failed, KnownFail, Passed, Skipped},
+use crate::{
+    diagnosis::{Diagnosis, Evidence, EvidenceKind},
+    record::{
+        CaseRecord, CellRecord, Cluster, FileDigest, ImageSeen, Moment, MomentKind, Place, Report, RunInfo,
+        SCHEMA_VERSION, StepRecord, SuiteInfo, Summary,
+        Verdict::{self, Blocked, Errored, Failed, Flaky, KnownFail, NotRun, Passed, Skipped},
+    },
+    repeated::repeated,
 };
 
 /// A finished run of `cases` on a real cluster.
 fn report(cases: Vec<CaseRecord>) -> Report {
-    Report {
+    let cluster = Cluster {
+        provider: "kubeconfig".to_owned(),
+        context: "nks-prod".to_owned(),
+        server: "https://10.0.0.1:6443".to_owned(),
+        kubernetes_version: "v1.28.15".to_owned(),
+        simulated: false,
+        versions: IndexMap::from([("istio".to_owned(), "1.22.3".to_owned())]),
+        images: vec![ImageSeen {
+            image: "registry.example/istio/pilot:1.22.3".to_owned(),
+            digest: format!("sha256:{}", "ab".repeat(32)),
+        }],
+    };
+    let mut report = Report {
         schema_version: SCHEMA_VERSION.to_owned(),
         run: RunInfo {
             id: "mp-7f3a".to_owned(),
@@ -20,10 +36,12 @@ fn report(cases: Vec<CaseRecord>) -> Report {
             finished_at: Some("2026-11-23T09:12:03.5Z".to_owned()),
             duration_ms: 723_500,
             interrupted: false,
+            shard: None,
         },
         suite: SuiteInfo {
             name: "nks-istio".to_owned(),
             title: Some("NKS Istio guide".to_owned()),
+            guide_url: None,
             digest: format!("sha256:{}", "0123456789abcdef".repeat(4)),
             variables: IndexMap::from([
                 ("istioVersion".to_owned(), json!("1.22.3")),
@@ -31,23 +49,15 @@ fn report(cases: Vec<CaseRecord>) -> Report {
             ]),
             files: Vec::new(),
         },
-        cluster: Some(Cluster {
-            provider: "kubeconfig".to_owned(),
-            context: "nks-prod".to_owned(),
-            server: "https://10.0.0.1:6443".to_owned(),
-            kubernetes_version: "v1.28.15".to_owned(),
-            simulated: false,
-            versions: IndexMap::from([("istio".to_owned(), "1.22.3".to_owned())]),
-            images: vec![ImageSeen {
-                image: "registry.example/istio/pilot:1.22.3".to_owned(),
-                digest: format!("sha256:{}", "ab".repeat(32)),
-            }],
-        }),
-        summary: Summary::of(&cases),
+        cluster: None,
+        summary: Summary::default(),
+        cells: vec![CellRecord { cluster: Some(cluster), ..CellRecord::default() }],
         cases,
         problems: Vec::new(),
         leftovers: Vec::new(),
-    }
+    };
+    report.refresh();
+    report
 }
 
 /// A case with nothing in it but what its verdict wants.
@@ -55,6 +65,7 @@ pub(crate) fn case(id: &str, verdict: Option<Verdict>) -> CaseRecord {
     let (scenario, title) = id.split_once('/').expect("an id is scenario/case");
     CaseRecord {
         id: id.to_owned(),
+        cell: String::new(),
         scenario: scenario.to_owned(),
         title: title.replace('-', " "),
         guide: None,
@@ -69,6 +80,8 @@ pub(crate) fn case(id: &str, verdict: Option<Verdict>) -> CaseRecord {
         place: place(12),
         look: Vec::new(),
         steps: Vec::new(),
+        runs: Vec::new(),
+        timeline: Vec::new(),
         diagnosis: None,
     }
 }
@@ -89,6 +102,10 @@ fn step(title: &str, verdict: Option<Verdict>, output: Option<&str>) -> StepReco
     }
 }
 
+fn moment(at_ms: u64, kind: MomentKind, text: &str, deadline_ms: Option<u64>) -> Moment {
+    Moment { at_ms, kind, text: text.to_owned(), deadline_ms }
+}
+
 fn because(id: &str, verdict: Verdict, reason: &str) -> CaseRecord {
     CaseRecord { reason: Some(reason.to_owned()), ..case(id, Some(verdict)) }
 }
@@ -99,7 +116,8 @@ pub(crate) fn all_green() -> Report {
         case("bookinfo/six-pods-are-2-2", Some(Passed)),
         because("bookinfo/ingress", Skipped, "the cluster has no load balancer"),
     ]);
-    report.cluster.as_mut().expect("it has one").simulated = true;
+    report.cells[0].cluster.as_mut().expect("it has one").simulated = true;
+    report.refresh();
     report
 }
 
@@ -118,6 +136,12 @@ pub(crate) fn mixed() -> Report {
                 .to_owned(),
         ),
         attempts: 14,
+        timeline: vec![
+            moment(12, MomentKind::Waits, "apply bookinfo.yaml", Some(300_012)),
+            moment(431, MomentKind::Waits, "6 pods are 2/2", Some(300_431)),
+            moment(440, MomentKind::Sees, "no pods", None),
+            moment(9_870, MomentKind::Sees, "5 pods Running 2/2", None),
+        ],
         look: vec![
             "kubectl --context nks-prod -n mp-7f3a get pods -l 'app in (details,ratings,reviews,productpage)' -o wide"
                 .to_owned(),
@@ -212,9 +236,82 @@ pub(crate) fn interrupted() -> Report {
     report
 }
 
+/// Three cells: one green, one with a case that both passed and failed, one that no cluster could prove.
+pub(crate) fn matrix() -> Report {
+    const NOT_RUN: &str = "no cluster of the run is Kubernetes 1.27; there is nks-prod (v1.28.15)";
+    let cell = |kubernetes: &str, install: &str| CellRecord {
+        name: format!("kubernetes={kubernetes},install={install}"),
+        values: IndexMap::from([("kubernetes".to_owned(), json!(kubernetes)), ("install".to_owned(), json!(install))]),
+        ..CellRecord::default()
+    };
+    let mut report = report(Vec::new());
+    let cluster = report.cluster.take();
+    report.cells = vec![
+        CellRecord { cluster: cluster.clone(), ..cell("1.28", "istioctl") },
+        CellRecord { cluster, ..cell("1.28", "manifest") },
+        CellRecord { not_run: Some(NOT_RUN.to_owned()), ..cell("1.27", "istioctl") },
+    ];
+    for (n, cell) in report.cells.iter().enumerate() {
+        for name in ["install/istio-installed", "bookinfo/six-pods-are-2-2"] {
+            let verdict = if n == 2 { NotRun } else { Passed };
+            let mut case = CaseRecord { cell: cell.name.clone(), ..case(name, Some(verdict)) };
+            case.id = format!("{}:{name}", cell.name);
+            case.reason = (verdict == NotRun).then(|| NOT_RUN.to_owned());
+            if verdict == Passed {
+                let mut again = case.clone();
+                if n == 1 && name.starts_with("bookinfo") {
+                    again.verdict = Some(Failed);
+                    again.reason = Some("expected 6 pods within 5m, saw 5 pods Running 2/2".to_owned());
+                }
+                case = repeated(&case, again);
+            }
+            report.cases.push(case);
+        }
+    }
+    report.refresh();
+    report
+}
+
+/// 10,000 cases: a large grid of 4 cells, with a failure here and there.
+pub(crate) fn many() -> Report {
+    let mut report = report(Vec::new());
+    let cluster = report.cluster.take();
+    report.cells = ["1.25", "1.26", "1.27", "1.28"]
+        .map(|version| CellRecord {
+            name: format!("kubernetes={version}"),
+            values: IndexMap::from([("kubernetes".to_owned(), json!(version))]),
+            cluster: cluster.clone(),
+            ..CellRecord::default()
+        })
+        .to_vec();
+    for n in 0..10_000_usize {
+        let cell = &report.cells[n / 2_500].name;
+        let own = format!("scenario-{:02}/case-{:04}", n % 2_500 / 50, n % 2_500);
+        let verdict = match n {
+            n if n % 997 == 0 => Failed,
+            n if n % 313 == 0 => Skipped,
+            _ => Passed,
+        };
+        let mut case = CaseRecord { cell: cell.clone(), ..case(&own, Some(verdict)) };
+        case.id = format!("{cell}:{own}");
+        case.guide = Some(format!("Heading {}", n % 40));
+        case.duration_ms = u64::try_from(n % 1_777).unwrap_or_default();
+        case.expected = Some(format!("{} pods matching app=a, each Running, 2/2, no restarts", n % 7));
+        case.seen = Some(format!("{} pods Running 2/2", n % 6));
+        case.steps = vec![
+            step("apply a.yaml", Some(Passed), Some("deployment.apps/a created")),
+            step("pods are 2/2", Some(verdict), None),
+        ];
+        report.cases.push(case);
+    }
+    report.refresh();
+    report
+}
+
 /// Ended before a cluster or a case was there.
 pub(crate) fn empty() -> Report {
     let mut report = report(Vec::new());
+    report.cells.clear();
     report.cluster = None;
     report.run.finished_at = None;
     report.run.duration_ms = 0;
@@ -269,14 +366,24 @@ pub(crate) fn of_verdicts(verdicts: &[Option<Verdict>]) -> Report {
 /// there are, never on how many or in what order; each outcome still has a number of its own, so that no two counts can
 /// be mistaken for one another.
 pub(crate) fn every_combination() -> impl Iterator<Item = Report> {
-    let outcomes = [Some(Passed), Some(Failed), Some(Errored), Some(Blocked), Some(Skipped), Some(KnownFail), None];
-    (0..1_u32 << 9).map(move |bits| {
+    let outcomes = [
+        Some(Passed),
+        Some(Failed),
+        Some(Errored),
+        Some(Blocked),
+        Some(Skipped),
+        Some(KnownFail),
+        Some(Flaky),
+        Some(NotRun),
+        None,
+    ];
+    (0..1_u32 << 11).map(move |bits| {
         let has = |bit: usize| bits & (1 << bit) != 0;
         let chosen = outcomes.iter().enumerate().filter(|(n, _)| has(*n));
         let verdicts: Vec<_> = chosen.flat_map(|(n, outcome)| std::iter::repeat_n(*outcome, n + 1)).collect();
         let mut report = of_verdicts(&verdicts);
-        report.run.interrupted = has(7);
-        report.problems.extend(has(8).then(|| "teardown left something".to_owned()));
+        report.run.interrupted = has(9);
+        report.problems.extend(has(10).then(|| "teardown left something".to_owned()));
         report
     })
 }

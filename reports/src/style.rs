@@ -35,7 +35,8 @@ impl Style {
             Some(Verdict::Failed) => "1;31",
             Some(Verdict::Errored) => "1;35",
             Some(Verdict::Blocked) | None => "33",
-            Some(Verdict::Skipped) => "2",
+            Some(Verdict::Flaky) => "1;33",
+            Some(Verdict::Skipped | Verdict::NotRun) => "2",
             Some(Verdict::KnownFail) => "36",
         };
         if self.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }

@@ -15,12 +15,12 @@ use crate::{
 #[must_use]
 pub fn to_terminal(report: &Report, style: Style) -> String {
     let mut blocks = vec![
-        [Some(Verdict::Skipped), Some(Verdict::KnownFail), None, Some(Verdict::Blocked)]
+        [Some(Verdict::NotRun), Some(Verdict::Skipped), Some(Verdict::KnownFail), None, Some(Verdict::Blocked)]
             .into_iter()
             .flat_map(|verdict| set_aside(report, verdict, style))
             .collect(),
     ];
-    for verdict in [Verdict::Errored, Verdict::Failed] {
+    for verdict in [Verdict::Errored, Verdict::Flaky, Verdict::Failed] {
         let cases = report.cases.iter().filter(|case| case.verdict == Some(verdict));
         blocks.extend(cases.map(|case| story(case, style)));
     }
@@ -80,16 +80,6 @@ fn closing(report: &Report, style: Style) -> Vec<String> {
 
 /// `64 cases: 60 passed, 4 failed in 12m 3s`. Broken by hand: the parts are painted, and escapes take no columns.
 fn counts(report: &Report, style: Style) -> Vec<String> {
-    let counts = Summary::of(&report.cases);
-    let each = [
-        (counts.passed, Some(Verdict::Passed)),
-        (counts.failed, Some(Verdict::Failed)),
-        (counts.errored, Some(Verdict::Errored)),
-        (counts.blocked, Some(Verdict::Blocked)),
-        (counts.skipped, Some(Verdict::Skipped)),
-        (counts.known_fail, Some(Verdict::KnownFail)),
-        (counts.pending, None),
-    ];
     let mut line = count(report.cases.len(), "case");
     let (mut lines, mut used, mut joint) = (Vec::new(), line.len(), ":");
     let mut add = |text: &str, painted: &str, joint: &str| {
@@ -104,7 +94,7 @@ fn counts(report: &Report, style: Style) -> Vec<String> {
         line.push(' ');
         line.push_str(painted);
     };
-    for (n, verdict) in each.into_iter().filter(|(n, _)| *n > 0) {
+    for (verdict, n) in Summary::of(&report.cases).each() {
         let text = format!("{n} {}", word(verdict));
         add(&text, &style.paint(verdict, &text), joint);
         joint = ",";
@@ -139,6 +129,7 @@ mod tests {
     #[case::mixed("mixed", samples::mixed())]
     #[case::diagnosed("diagnosed", samples::diagnosed())]
     #[case::interrupted("interrupted", samples::interrupted())]
+    #[case::matrix("matrix", samples::matrix())]
     #[case::empty("empty", samples::empty())]
     #[case::hostile("hostile", samples::hostile())]
     fn summaries(#[case] name: &str, #[case] report: Report, #[values(80, 120)] width: usize) {
@@ -182,7 +173,7 @@ mod tests {
     fn never_green_without_a_word_when_the_exit_code_is_not() {
         for report in samples::every_combination() {
             let text = to_terminal(&report, Style::default());
-            let complains = ["problem: ", "failed  ", "errored  ", "without a verdict"];
+            let complains = ["problem: ", "failed  ", "flaky  ", "errored  ", "without a verdict"];
             let complained = complains.iter().any(|complaint| text.contains(complaint));
             assert_eq!(complained, crate::exit_code(&report) != crate::PASSED, "{text}");
         }

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use meshproof_reports::{Keeper, Report, RunInfo, SCHEMA_VERSION, SuiteInfo, Summary, write_all};
+use indexmap::IndexMap;
+use meshproof_reports::{CellRecord, Keeper, Report, RunInfo, SCHEMA_VERSION, SuiteInfo, Summary, write_all};
 use tokio::time::Instant;
 
 use crate::{
@@ -35,15 +36,18 @@ impl Recorder {
                 finished_at: None,
                 duration_ms: 0,
                 interrupted: false,
+                shard: None,
             },
             suite: SuiteInfo {
                 name: plan.suite.clone(),
                 title: plan.title.clone(),
+                guide_url: plan.guide_url.clone(),
                 digest: plan.digest.clone(),
                 variables: plan.variables.clone().into_iter().collect(),
                 files: plan.files.clone(),
             },
             cluster: None,
+            cells: cells(plan),
             summary: Summary::default(),
             cases: plan.cases.iter().map(engine::blank).collect(),
             problems: Vec::new(),
@@ -90,7 +94,10 @@ impl Recorder {
     /// Takes in what happened.
     pub fn on(&mut self, event: &Event) {
         match event {
-            Event::Connected(cluster) => self.report.cluster = Some((**cluster).clone()),
+            Event::Connected(cluster) => {
+                self.report.cells.iter_mut().for_each(|cell| cell.cluster = Some((**cluster).clone()));
+                self.report.refresh();
+            }
             Event::CaseFinished { index, record } => {
                 self.report.cases[*index] = (**record).clone();
                 self.report.refresh();
@@ -131,9 +138,9 @@ impl Recorder {
         self.report.leftovers.extend(outcome.leftovers);
         self.report.run.finished_at = Some(engine::now());
         self.report.run.duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        if let Some(cluster) = &mut self.report.cluster {
-            cluster.images = outcome.images;
-            cluster.versions.extend(outcome.versions);
+        for cluster in self.report.cells.iter_mut().filter_map(|cell| cell.cluster.as_mut()) {
+            cluster.images.clone_from(&outcome.images);
+            cluster.versions.extend(outcome.versions.clone());
         }
         self.report.refresh();
         self.redact();
@@ -144,4 +151,17 @@ impl Recorder {
         }
         self.report
     }
+}
+
+/// The cells that the plan has cases of, in its order.
+fn cells(plan: &Plan) -> Vec<CellRecord> {
+    let mut cells: IndexMap<usize, CellRecord> = IndexMap::new();
+    for case in &plan.cases {
+        cells.entry(case.cell.index).or_insert_with(|| CellRecord {
+            name: case.cell.name.clone(),
+            values: case.cell.axes.clone(),
+            ..CellRecord::default()
+        });
+    }
+    cells.into_values().collect()
 }

@@ -15,6 +15,7 @@ use crate::{
 pub fn blank(planned: &PlannedCase) -> CaseRecord {
     CaseRecord {
         id: planned.id.clone(),
+        cell: planned.cell.name.clone(),
         scenario: planned.scenario.clone(),
         title: planned.title.clone(),
         guide: planned.guide.clone(),
@@ -29,6 +30,8 @@ pub fn blank(planned: &PlannedCase) -> CaseRecord {
         place: planned.span.place(),
         look: Vec::new(),
         steps: Vec::new(),
+        runs: Vec::new(),
+        timeline: Vec::new(),
         diagnosis: None,
     }
 }

@@ -28,6 +28,9 @@ pub struct Suite {
     /// `Suite`.
     pub kind: String,
     pub metadata: Metadata,
+    /// The address of the guide whose headings the cases name; reports link to it.
+    #[schemars(regex(pattern = "^https?://"))]
+    pub guide_url: Option<String>,
     /// What expressions can refer to, by name.
     #[serde(default)]
     #[schemars(extend("propertyNames" = {"format": "identifier"}))]

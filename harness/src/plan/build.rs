@@ -55,6 +55,8 @@ pub struct RunIdentity {
 pub struct Plan {
     pub suite: String,
     pub title: Option<String>,
+    /// The address of the guide.
+    pub guide_url: Option<String>,
     pub digest: String,
     /// The suite's files with their digests, sorted by path.
     pub files: Vec<meshproof_reports::FileDigest>,
@@ -113,6 +115,8 @@ pub struct Cell {
     pub index: usize,
     /// `istioVersion=1.20.0,network=internet`; empty where the matrix has one cell.
     pub name: String,
+    /// The value of each axis of the matrix that was not chosen otherwise.
+    pub axes: IndexMap<String, Json>,
     pub values: Values,
     pub captured: BTreeSet<String>,
     /// What is collected besides when a case fails; expressions over captures are not filled yet.
@@ -135,6 +139,7 @@ pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec
     let mut plan = Plan {
         suite: suite.map_or_else(|| loaded.root.display().to_string(), |suite| suite.metadata.name.value.clone()),
         title: suite.and_then(|suite| suite.metadata.title.clone()),
+        guide_url: suite.and_then(|suite| suite.guide_url.clone()),
         digest: loaded.digest.clone(),
         files: loaded.files.clone(),
         secrets: BTreeSet::new(),
@@ -165,7 +170,8 @@ pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec
         let unresolved = names.iter().filter(|name| !values.contains_key(*name)).cloned();
         let captured = captured.keys().cloned().chain(unresolved).collect();
         let name = if cells.len() == 1 { String::new() } else { name_of(cell) };
-        let mut cell = Cell { index, name, values, captured, diagnose: Vec::new() };
+        let axes = cell.iter().map(|(axis, value)| (axis.clone(), value.to_json())).collect();
+        let mut cell = Cell { index, name, axes, values, captured, diagnose: Vec::new() };
         cell.diagnose = diagnose(suite, &cell, &mut diagnostics);
         let cell = Arc::new(cell);
         let builder = Builder { loaded, graph: &graph, variables, cell, run: &run.id };
