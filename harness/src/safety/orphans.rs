@@ -32,7 +32,14 @@ mod tests {
 
     #[test]
     fn programs_of_that_run_are_ended_and_no_others() {
-        let start = |run: &str| Command::new("sleep").arg("60").env(RUN_VARIABLE, run).spawn().unwrap();
+        let start = |run: &str| {
+            let program = Command::new("sleep").arg("60").env(RUN_VARIABLE, run).spawn().unwrap();
+            // It is started a moment before the system tells of its environment.
+            while std::fs::read(format!("/proc/{}/environ", program.id())).unwrap().is_empty() {
+                std::thread::yield_now();
+            }
+            program
+        };
         let (mut mine, mut other) = (start("orphans-a"), start("orphans-b"));
         let ended = end("orphans-a");
         assert_eq!(ended, [mine.id().cast_signed()]);
