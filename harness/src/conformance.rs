@@ -202,7 +202,11 @@ fn completion(record: &CaseRecord, alone: bool) -> Result<Completion, Failed> {
             Ok(Completion::ignored_with(format!("{}: {reason}", verdict.word())))
         }
         Some(verdict @ (Verdict::Failed | Verdict::Errored | Verdict::Flaky)) => {
-            let mut text = format!("{}: {reason}\n  place  {}", verdict.word(), record.place);
+            let mut text = format!("{}: {reason}", verdict.word());
+            if let Some(diagnosis) = &record.diagnosis {
+                text.push_str(&format!("\n  finding  {}", diagnosis.finding));
+            }
+            text.push_str(&format!("\n  place  {}", record.place));
             for look in &record.look {
                 text.push_str(&format!("\n  look   {look}"));
             }

@@ -52,7 +52,7 @@ pub fn bundle(report: &Report) -> Result<Vec<u8>, BundleError> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Manifest<'a> {
-    manifest_version: &'static str,
+    version: &'static str,
     meshproof_version: &'a str,
     run: &'a str,
     suite: &'a str,
@@ -84,7 +84,7 @@ fn manifest<'a>(report: &'a Report, files: &'a BTreeMap<String, String>) -> Mani
     });
     let packed = packed.collect();
     Manifest {
-        manifest_version: MANIFEST_VERSION,
+        version: MANIFEST_VERSION,
         meshproof_version: &report.run.meshproof_version,
         run: &report.run.id,
         suite: &report.suite.name,
@@ -250,7 +250,7 @@ mod tests {
     fn no_name_leads_out_of_the_folder() {
         let mut report = samples::diagnosed();
         report.run.id = "../../etc".to_owned();
-        report.cases[0].id = "../../../root/.ssh/authorized_keys".to_owned();
+        report.cases[0].id = "../../../home/someone/.ssh/authorized_keys".to_owned();
         if let Some(diagnosis) = &mut report.cases[0].diagnosis {
             diagnosis.evidence[0].title = "/../..".to_owned();
         }

@@ -11,15 +11,6 @@ pub(crate) struct Heading<'a> {
     pub cases: Vec<usize>,
 }
 
-/// One row of the grid: the same case in each cell.
-#[derive(Debug)]
-pub(crate) struct Row<'a> {
-    /// `scenario/case`, without a cell.
-    pub id: &'a str,
-    /// One for each cell of the report; `None` where the cell does not have the case.
-    pub squares: Vec<Option<&'a CaseRecord>>,
-}
-
 impl CaseRecord {
     /// `scenario/case`: the same in every cell of a matrix.
     #[must_use]
@@ -27,25 +18,6 @@ impl CaseRecord {
         let behind = self.id.strip_prefix(self.cell.as_str()).and_then(|rest| rest.strip_prefix(':'));
         behind.filter(|_| !self.cell.is_empty()).unwrap_or(&self.id)
     }
-}
-
-/// The rows of the grid in the order in which cases first appear.
-pub(crate) fn rows(report: &Report) -> Vec<Row<'_>> {
-    let places: IndexMap<&str, usize> =
-        report.cells.iter().enumerate().map(|(place, cell)| (cell.name.as_str(), place)).collect();
-    let mut rows: IndexMap<&str, Row<'_>> = IndexMap::new();
-    for case in &report.cases {
-        let Some(place) = places.get(case.cell.as_str()) else { continue };
-        let id = case.own_id();
-        let row = rows.entry(id).or_insert_with(|| Row { id, squares: vec![None; report.cells.len()] });
-        row.squares[*place] = Some(case);
-    }
-    rows.into_values().collect()
-}
-
-/// Whether there is a grid to be drawn: a matrix, of which at least one cell has a name.
-pub(crate) fn has_grid(report: &Report) -> bool {
-    report.cells.len() > 1
 }
 
 /// The guide's headings in the order in which cases first name them.
@@ -57,14 +29,6 @@ pub(crate) fn coverage(report: &Report) -> Vec<Heading<'_>> {
         }
     }
     headings.into_iter().map(|(heading, cases)| Heading { heading, cases }).collect()
-}
-
-/// The `most` cases that took longest, longest first; those that took no time are none of them.
-pub(crate) fn slowest(report: &Report, most: usize) -> Vec<&CaseRecord> {
-    let mut cases: Vec<_> = report.cases.iter().filter(|case| case.duration_ms > 0).collect();
-    cases.sort_by_key(|case| std::cmp::Reverse(case.duration_ms));
-    cases.truncate(most);
-    cases
 }
 
 /// What is to be said, loudly, where not everything was proved on a real cluster.
@@ -86,21 +50,9 @@ mod tests {
     use crate::{record::Verdict, samples};
 
     #[test]
-    fn a_row_has_the_same_case_in_each_cell() {
-        let report = samples::matrix();
-        let rows = rows(&report);
-        let told: Vec<_> = rows.iter().map(|row| (row.id, row.squares.iter().flatten().count())).collect();
-        assert_eq!(told, [("install/istio-installed", 3), ("bookinfo/six-pods-are-2-2", 3)]);
-        for row in &rows {
-            for (cell, square) in report.cells.iter().zip(&row.squares) {
-                assert_eq!(square.map(|case| case.cell.as_str()), Some(cell.name.as_str()));
-            }
-        }
-    }
-
-    #[test]
     fn an_id_without_a_cell_is_its_own() {
         assert_eq!(samples::case("a:b/c", None).own_id(), "a:b/c");
+        assert_eq!(samples::matrix().cases[0].own_id(), "install/istio-installed");
     }
 
     #[test]
@@ -111,17 +63,6 @@ mod tests {
         report.cases[2].guide = Some("Two".to_owned());
         let told: Vec<_> = coverage(&report).into_iter().map(|one| (one.heading, one.cases)).collect();
         assert_eq!(told, [("Two", vec![0, 2]), ("One", vec![1])]);
-    }
-
-    #[test]
-    fn the_slowest_are_the_longest() {
-        let mut report = samples::of_verdicts(&[Some(Verdict::Passed); 4]);
-        for (case, ms) in report.cases.iter_mut().zip([5, 90, 0, 7]) {
-            case.duration_ms = ms;
-        }
-        let told: Vec<_> = slowest(&report, 5).iter().map(|case| case.duration_ms).collect();
-        assert_eq!(told, [90, 7, 5]);
-        assert_eq!(slowest(&report, 1).len(), 1);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::{
 };
 
 use crate::{
+    html::to_html,
     json::to_json,
     junit::{JunitError, to_junit},
     record::Report,
@@ -17,6 +18,9 @@ use crate::{
 pub const REPORT_JSON: &str = "report.json";
 /// The name of the file that [`to_junit`] fills.
 pub const JUNIT_XML: &str = "junit.xml";
+
+/// The name of the file that [`to_html`] fills.
+pub const REPORT_HTML: &str = "report.html";
 
 /// Each completes "failed to …".
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +41,12 @@ pub fn write_all(dir: &Path, report: &Report) -> Result<(), WriteError> {
     fs::create_dir_all(dir).map_err(|source| WriteError::Directory { path: dir.to_owned(), source })?;
     replace(dir, REPORT_JSON, &to_json(report))?;
     replace(dir, JUNIT_XML, &to_junit(report)?)
+}
+
+/// What [`write_all`] writes, and [`REPORT_HTML`]: the files of a run that is over.
+pub fn write_final(dir: &Path, report: &Report) -> Result<(), WriteError> {
+    write_all(dir, report)?;
+    replace(dir, REPORT_HTML, &to_html(report))
 }
 
 /// Keeps the files of a run that is going on up to date, at a bounded cost.
@@ -123,6 +133,15 @@ mod tests {
         assert_eq!(from_json(&text).expect("it is whole"), samples::mixed());
         let xml = fs::read_to_string(dir.join(JUNIT_XML)).expect("it was written");
         assert_eq!(xml, to_junit(&samples::mixed()).expect("it can be drawn"));
+    }
+
+    #[test]
+    fn a_run_that_is_over_has_its_page_too() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        write_final(dir.path(), &samples::mixed()).expect("it can be written");
+        assert_eq!(names(dir.path()), [JUNIT_XML, REPORT_HTML, REPORT_JSON]);
+        let page = fs::read_to_string(dir.path().join(REPORT_HTML)).expect("it was written");
+        assert_eq!(page, to_html(&samples::mixed()));
     }
 
     #[cfg(unix)]

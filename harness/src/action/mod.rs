@@ -27,6 +27,7 @@ use serde_json::Value;
 use crate::{
     cluster::{KindError, Trouble},
     engine::Context,
+    redact::Secrets,
 };
 
 /// One action; in YAML a map with the verb as its key.
@@ -157,6 +158,21 @@ impl Gained {
         }
     }
 
+    /// The end of it without secrets: as much as any record keeps, and what comes before, so that none is told for having been cut
+    /// in two.
+    #[must_use]
+    pub fn told(&self, secrets: &Secrets) -> Self {
+        let text = |text: &str| secrets.text(end(text, 64 << 10)).into_owned();
+        let response = |response: &Response| Response { body: text(&response.body), ..response.clone() };
+        Self {
+            stdout: text(&self.stdout),
+            stderr: text(&self.stderr),
+            exit_code: self.exit_code,
+            response: self.response.as_ref().map(response),
+            trouble: self.trouble.as_deref().map(text),
+        }
+    }
+
     /// What it wrote, for the records: the last 8 KiB at most.
     pub fn tail(&self) -> Option<String> {
         let text = match (self.document().trim(), self.stderr.trim()) {
@@ -165,12 +181,17 @@ impl Gained {
             ("", error) => error.to_owned(),
             (out, error) => format!("{out}\n{error}"),
         };
-        let mut start = text.len().saturating_sub(8 << 10);
-        while !text.is_char_boundary(start) {
-            start += 1;
-        }
-        Some(text[start..].to_owned())
+        Some(end(&text, 8 << 10).to_owned())
     }
+}
+
+/// The last bytes of a text, so many at most.
+fn end(text: &str, most: usize) -> &str {
+    let mut start = text.len().saturating_sub(most);
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    &text[start..]
 }
 
 impl Undone {

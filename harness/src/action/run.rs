@@ -105,20 +105,22 @@ impl Run {
     }
 
     fn conclude(&self, context: &Context<'_>, end: End, gained: Gained) -> Result<Done, Undone> {
-        let failed = |reason: String, gained: &Gained| {
-            Err(Undone::Failed { reason, seen: gained.tail().map(|tail| excerpt(&tail)), output: gained.tail() })
+        let told = || gained.told(&context.cluster.secrets);
+        let failed = |reason: String| {
+            let output = told().tail();
+            Err(Undone::Failed { reason, seen: output.as_deref().map(excerpt), output })
         };
         let name = Path::new(&self.program).file_name().unwrap_or_default().to_string_lossy();
         match end {
             End::Interrupted => Err(Undone::Interrupted),
-            End::Hopeless(state) => failed(format!("{name} waits for what cannot happen: {state}"), &gained),
-            End::Deadline => failed(format!("{name} had not ended by the deadline"), &gained),
+            End::Hopeless(state) => failed(format!("{name} waits for what cannot happen: {state}")),
+            End::Deadline => failed(format!("{name} had not ended by the deadline")),
             End::Exited(Err(error)) => Err(Undone::Errored(format!("failed to wait for {name}: {error}"))),
             End::Exited(Ok(status)) => {
                 let expected =
                     self.exit_codes.is_empty() || status.code().is_some_and(|code| self.exit_codes.contains(&code));
                 if !expected {
-                    return failed(format!("{name} ended with {status}: {}", last_lines(&gained)), &gained);
+                    return failed(format!("{name} ended with {status}: {}", last_lines(&told())));
                 }
                 if let Some(file) = &self.stdout_file {
                     let path = context.resolve(file);

@@ -258,7 +258,9 @@ impl Store {
     }
 
     fn replace(&self, objects: BTreeMap<(String, String), Arc<Object>>) {
-        objects.values().for_each(|object| self.learn(object));
+        for object in objects.values() {
+            self.learn(object);
+        }
         let mut touched = Vec::new();
         {
             let mut state = self.state.write().expect("no holder panics");

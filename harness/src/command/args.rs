@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use indexmap::IndexMap;
 use semver::Version;
 
+use super::report::ReportArgs;
 use crate::{
     cluster::ConnectOptions,
     diagnostic::Diagnostic,
@@ -44,6 +45,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Show which headings and commands of a guide are proved by which cases.
     Coverage(CoverageArgs),
+    /// Make something of the reports of runs that are over.
+    Report(ReportArgs),
     /// Print the JSON Schema of scenario files.
     Schema(SchemaArgs),
     /// Print a completion script for a shell.
@@ -102,7 +105,7 @@ pub struct RunArgs {
     /// In place of the kubeconfig's current context.
     #[arg(long, value_name = "NAME", env = "MESHPROOF_CONTEXT")]
     pub context: Option<String>,
-    /// Write report.json and junit.xml there.
+    /// Write report.json, junit.xml and, at the end, report.html there.
     #[arg(long, value_name = "DIR", env = "MESHPROOF_REPORT_DIR")]
     pub report_dir: Option<PathBuf>,
     /// Begin nothing more after the first case that fails or errors.

@@ -6,6 +6,7 @@ mod coverage;
 mod list;
 mod live;
 mod recorder;
+mod report;
 mod run;
 mod show;
 mod simulate;
@@ -43,6 +44,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Simulate(args) => simulate::run(&args),
         Command::Check(args) => check::check(&args.paths, cli.quiet),
         Command::Coverage(args) => coverage::coverage(&args),
+        Command::Report(args) => report::report(&args),
         Command::Schema(args) => {
             let schema = match args.report {
                 true => meshproof_reports::json_schema(),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
-use meshproof_reports::{CellRecord, Keeper, Report, RunInfo, SCHEMA_VERSION, SuiteInfo, Summary, write_all};
+use meshproof_reports::{CellRecord, Keeper, Report, RunInfo, SCHEMA_VERSION, SuiteInfo, Summary, write_final};
 use tokio::time::Instant;
 
 use crate::{
@@ -74,7 +74,9 @@ impl Recorder {
             Event::Waiting { what, .. } => redactor.replace(what),
             Event::TornDown { what, trouble, .. } => {
                 redactor.replace(what);
-                trouble.iter_mut().for_each(|text| redactor.replace(text));
+                if let Some(trouble) = trouble {
+                    redactor.replace(trouble);
+                }
             }
             Event::Problem(problem) => redactor.replace(problem),
             Event::Connected(_) | Event::CaseStarted { .. } | Event::TeardownStarted { .. } => {}
@@ -140,7 +142,7 @@ impl Recorder {
         self.report.refresh();
         self.redact();
         if let Some(directory) = &self.directory
-            && let Err(error) = tokio::task::block_in_place(|| write_all(directory, &self.report))
+            && let Err(error) = tokio::task::block_in_place(|| write_final(directory, &self.report))
         {
             self.report.problems.push(error.to_string());
         }

@@ -73,6 +73,9 @@ pub async fn collect(
     evidence
 }
 
+/// API version, kind, namespace, name.
+type Wanted = (Option<String>, String, Option<String>, Option<String>);
+
 struct Collector<'a> {
     context: &'a Context<'a>,
     lacking: Mutex<Vec<String>>,
@@ -97,7 +100,7 @@ impl Collector<'_> {
     /// Lists what the namespaces hold and what steps named; gives the events.
     async fn lists(&self, concern: &Concern, references: &[References]) -> Vec<Arc<Object>> {
         let namespaces = concern.namespaces();
-        let mut wanted: BTreeSet<(Option<String>, String, Option<String>, Option<String>)> = BTreeSet::new();
+        let mut wanted: BTreeSet<Wanted> = BTreeSet::new();
         for namespace in &namespaces {
             for kind in KINDS {
                 wanted.insert((None, (*kind).to_owned(), Some(namespace.clone()), None));
@@ -198,8 +201,8 @@ impl Collector<'_> {
         } else {
             self.lack(format!("{kind}{place}: more than {LISTED}"));
         }
-        let items = match body["items"].take() {
-            serde_json::Value::Array(items) => items,
+        let items = match body.get_mut("items").map(serde_json::Value::take) {
+            Some(serde_json::Value::Array(items)) => items,
             _ => vec![body],
         };
         let Kind { resource, .. } = &found;

@@ -83,6 +83,7 @@ pub fn commands(finding: &Finding, context: &str) -> Vec<String> {
         Finding::StillThere { namespace, object, .. } => vec![kubectl.object(namespace, object, &["-o", "yaml"])],
         Finding::WrongContent { .. }
         | Finding::ProgramSays { .. }
+        | Finding::Refused { .. }
         | Finding::NotAsExpected { .. }
         | Finding::Unknown { .. } => Vec::new(),
     }

@@ -141,7 +141,7 @@ impl Concern {
             (Expectation::Inventory(inventory), Some(subject)) => subject.names.clone_from(&inventory.names),
             (Expectation::Object(object), _) => about.labels = labels(object.subset.as_ref()),
             (Expectation::Pods(pods), _) => {
-                about.containers = pods.ready.and_then(|ready| usize::try_from(ready.total).ok());
+                about.containers = pods.ready.map(|ready| ready.total);
             }
             (Expectation::Services(services), Some(subject)) => {
                 subject.names = services.services.iter().map(|service| service.name.clone()).collect();

@@ -26,6 +26,10 @@ pub enum Finding {
     KindNotServed {
         kind: String,
     },
+    Refused {
+        what: String,
+        detail: String,
+    },
     WebhookWithoutServer {
         webhook: String,
         detail: String,
@@ -178,6 +182,7 @@ impl Finding {
             Self::ArtifactDamaged { .. } => "artifact-damaged",
             Self::RegistryAway { .. } => "registry-away",
             Self::KindNotServed { .. } => "kind-not-served",
+            Self::Refused { .. } => "refused",
             Self::WebhookWithoutServer { .. } => "webhook-without-server",
             Self::QuotaExceeded { .. } => "quota-exceeded",
             Self::ImageNotPullable { .. } => "image-not-pullable",
@@ -218,6 +223,7 @@ impl fmt::Display for Finding {
             Self::KindNotServed { kind } => {
                 write!(f, "the cluster does not know the kind {kind}: its definition is not installed")
             }
+            Self::Refused { what, detail } => write!(f, "the API server refuses to {what}: {detail}"),
             Self::WebhookWithoutServer { webhook, detail } => {
                 write!(f, "the webhook {webhook} has no server that answers: {detail}")
             }

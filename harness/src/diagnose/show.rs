@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use meshproof_reports::{Diagnosis, Evidence as Told, EvidenceKind};
+use serde_json::Value;
 
 use super::{
     commands::commands,
@@ -128,8 +129,8 @@ fn telling(evidence: &Evidence) -> Vec<&Arc<Object>> {
 fn yaml(object: &Object) -> String {
     let mut json = object.json.clone();
     redact_object(&mut json);
-    for hook in json["webhooks"].as_array_mut().into_iter().flatten() {
-        if let Some(config) = hook["clientConfig"].as_object_mut() {
+    for hook in json.get_mut("webhooks").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(config) = hook.get_mut("clientConfig").and_then(Value::as_object_mut) {
             config.remove("caBundle");
         }
     }
@@ -155,7 +156,7 @@ fn containers(evidence: &Evidence) -> String {
     lines.join("\n")
 }
 
-fn container(status: &serde_json::Value) -> String {
+fn container(status: &Value) -> String {
     let ready = if status["ready"] == true { "ready" } else { "not ready" };
     let mut line = format!(
         "{}: {ready}, {} restarts",
@@ -175,7 +176,7 @@ fn container(status: &serde_json::Value) -> String {
     line
 }
 
-fn ending(state: &serde_json::Value) -> String {
+fn ending(state: &Value) -> String {
     let code = state["exitCode"].as_i64().map(|code| format!("exit code {code}"));
     let words = ["reason", "message", "startedAt", "finishedAt"];
     let texts = words.iter().filter_map(|word| state[word].as_str()).map(|text| text.trim().to_owned());
@@ -211,4 +212,64 @@ fn nodes(evidence: &Evidence) -> String {
         }
     }
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_at_a_line_and_keeps_the_end_that_tells() {
+        let text = "first\nsecond\nthird\n";
+        assert_eq!(bounded(text, 14, Keep::Beginning), ("first\nsecond\n", true));
+        assert_eq!(bounded(text, 14, Keep::End), ("second\nthird\n", true));
+        assert_eq!(bounded(text, 19, Keep::End), (text, false));
+        // A line that is longer than all the room is cut inside, between characters.
+        assert_eq!(bounded("日本語", 7, Keep::Beginning), ("日本", true));
+        assert_eq!(bounded("日本語", 7, Keep::End), ("本語", true));
+    }
+
+    #[test]
+    fn an_object_is_shown_as_it_is_but_for_secrets_and_what_only_machines_read() {
+        let shown = |json| yaml(&Object::from_json(json).unwrap());
+        let plain = serde_json::json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {}});
+        assert_eq!(shown(plain), "apiVersion: v1\nkind: Service\nmetadata:\n  name: a\nspec: {}\n");
+        let webhook = serde_json::json!({"apiVersion": "v1", "kind": "Webhook", "metadata": {"name": "a"},
+            "webhooks": [{"name": "b", "clientConfig": {"caBundle": "LS0t", "url": "https://c"}}, {"name": "d"}]});
+        assert_eq!(
+            shown(webhook),
+            "apiVersion: v1\nkind: Webhook\nmetadata:\n  name: a\nwebhooks:\n- clientConfig:\n    url: https://c\n  name: b\n- name: d\n"
+        );
+    }
+
+    #[test]
+    fn a_case_has_only_so_much_room() {
+        let secrets = Secrets::default();
+        let mut telling = Telling { secrets: &secrets, told: Vec::new(), room: ALL };
+        let line = "x".repeat(99) + "\n";
+        for number in 0..40 {
+            telling.add(&format!("log {number}"), EvidenceKind::Logs, &line.repeat(200), Keep::End);
+        }
+        assert!(telling.told.iter().all(|told| told.truncated && told.text.len() <= TEXT));
+        let all: usize = telling.told.iter().map(|told| told.text.len()).sum();
+        assert!(all <= ALL && all > ALL - TEXT, "{all}");
+    }
+
+    #[test]
+    fn a_secret_at_the_cut_is_not_told_by_half() {
+        let secrets = Secrets::default();
+        secrets.learn("a-secret-of-some-length");
+        let mut telling = Telling { secrets: &secrets, told: Vec::new(), room: ALL };
+        let (few, many) = ("x".repeat(100), "y".repeat(TEXT - 10));
+        telling.add("log", EvidenceKind::Logs, &format!("{few}a-secret-of-some-length{many}"), Keep::End);
+        telling.add("log", EvidenceKind::Logs, &format!("{many}a-secret-of-some-length{few}"), Keep::Beginning);
+        assert_eq!(telling.told.len(), 2);
+        for told in telling.told {
+            assert!(
+                told.truncated && !told.text.contains("secret-of") && !told.text.contains("length"),
+                "{}",
+                told.text
+            );
+        }
+    }
 }

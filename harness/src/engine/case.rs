@@ -164,7 +164,7 @@ impl Running<'_> {
             Ok(done) => {
                 self.remember(done.captures);
                 if let Some(gained) = done.gained {
-                    record.output = gained.tail();
+                    record.output = gained.told(&self.shared.cluster.secrets).tail();
                     self.gained = Some(gained);
                     self.look = look.into_iter().collect();
                     self.last = Some(step.action);
@@ -223,7 +223,8 @@ impl Running<'_> {
         };
         let gained = context.gained.take();
         self.last = last;
-        let output = gained.as_ref().filter(|_| !state).and_then(crate::action::Gained::tail);
+        let output =
+            gained.as_ref().filter(|_| !state).and_then(|gained| gained.told(&self.shared.cluster.secrets).tail());
         self.gained = gained;
         self.attempts += attempts;
         if let Subject::State(expectation) = step.expectation.subject() {

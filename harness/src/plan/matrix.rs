@@ -58,6 +58,10 @@ fn mistakes(suite: &Suite) -> Vec<Diagnostic> {
             let known = suite.variables.keys().map(Text::as_str);
             mistakes.push(wrong(format!("unknown variable `{axis}`")).did_you_mean(axis.as_str(), known));
         }
+        if suite.variables.get(axis).is_some_and(|spec| spec.secret) {
+            let title = format!("`{axis}` is secret, and the ids of cases tell the values of the matrix");
+            mistakes.push(wrong(title).help("leave it out of the matrix; --set or --env-file gives it its value"));
+        }
         if values.is_empty() {
             mistakes.push(wrong(format!("`{axis}` has no values")).help("give it at least one, or remove it"));
         }

@@ -44,7 +44,7 @@ pub fn redact(object: &mut Value) {
                     ("env", Value::Array(variables)) => variables.iter_mut().for_each(variable),
                     ("annotations", Value::Object(annotations)) => annotations.values_mut().for_each(annotation),
                     (name, Value::String(text)) if is_credential(name) => {
-                        text.replace_range(.., Redaction::Credential.mark())
+                        text.replace_range(.., Redaction::Credential.mark());
                     }
                     (_, value) => redact(value),
                 }

@@ -1,7 +1,8 @@
 //! Secrets that are known by their value.
 
-use std::{borrow::Cow, sync::OnceLock};
+use std::{borrow::Cow, collections::BTreeSet, sync::OnceLock};
 
+use aho_corasick::{AhoCorasick, MatchKind};
 use base64::{
     Engine,
     engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD},
@@ -14,80 +15,125 @@ use regex::Regex;
 const SHORT: usize = 6;
 /// Of a value that was cut off, so many bytes tell enough to be left out.
 const PART: usize = 8;
+/// Of a longer value, only the value itself is looked for: whatever encodes it cuts it too.
+const LONG: usize = 16 << 10;
+/// Of a text of several lines, a line of fewer bytes says nothing by itself.
+const LINE: usize = 16;
 
 /// Values, in each of the forms in which they turn up.
 #[derive(Debug, Default, Clone)]
 pub struct Known {
-    /// Longest first, so that no part of a value is left behind where another is part of it.
-    forms: Vec<String>,
+    short: BTreeSet<String>,
+    others: BTreeSet<String>,
+    /// Finds all others at once; made anew when there are more.
+    finder: OnceLock<Option<AhoCorasick>>,
 }
 
 impl Known {
     /// Whether it was new.
     pub fn learn(&mut self, value: &str) -> bool {
         let value = value.trim();
-        if value.is_empty() || self.forms.iter().any(|form| form == value) {
+        if value.is_empty() || self.short.contains(value) || self.others.contains(value) {
             return false;
         }
-        let json = serde_json::to_string(value).unwrap_or_default();
-        let mut forms = vec![
-            value.to_owned(),
-            STANDARD.encode(value),
-            STANDARD_NO_PAD.encode(value),
-            URL_SAFE_NO_PAD.encode(value),
-            STANDARD.encode(format!("{value}\n")),
-            utf8_percent_encode(value, NON_ALPHANUMERIC).to_string(),
-            json.trim_matches('"').to_owned(),
-        ];
+        let mut forms = vec![value.to_owned()];
+        if value.len() <= LONG {
+            let json = serde_json::to_string(value).unwrap_or_default();
+            forms.extend([
+                STANDARD.encode(value),
+                STANDARD_NO_PAD.encode(value),
+                URL_SAFE_NO_PAD.encode(value),
+                STANDARD.encode(format!("{value}\n")),
+                utf8_percent_encode(value, NON_ALPHANUMERIC).to_string(),
+                json.trim_matches('"').to_owned(),
+            ]);
+        }
         // Of a text of several lines, one may be shown without the others.
         if value.contains('\n') {
-            forms.extend(value.lines().map(str::trim).filter(|line| line.len() >= 16).map(str::to_owned));
+            forms.extend(value.lines().map(str::trim).filter(|line| line.len() >= LINE).map(str::to_owned));
         }
-        forms.retain(|form| !self.forms.contains(form));
-        self.forms.extend(forms);
-        self.forms.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        self.forms.dedup();
+        for form in forms {
+            if form.len() < SHORT {
+                self.short.insert(form)
+            } else {
+                self.others.insert(form)
+            };
+        }
+        self.finder = OnceLock::new();
         true
     }
 
     /// The text with a mark in place of each value, and of each part of one at which the text was cut off.
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        if self.forms.is_empty() {
+        if self.others.is_empty() && self.short.is_empty() {
             return Cow::Borrowed(text);
         }
-        let mut redacted = String::new();
-        let mut rest = 0;
-        let mut changed = false;
-        // What is a mark already is never looked into.
-        for mark in marks().find_iter(text) {
-            changed |= self.between(&text[rest..mark.start()], &mut redacted);
-            redacted.push_str(mark.as_str());
-            rest = mark.end();
+        let mut pieces = Vec::new();
+        // Logs and outputs are cut to size, and a person's eye is spared the middle of a text: at such an end may be a part of a value.
+        for part in text.split_inclusive('…') {
+            let (part, dots) = part.strip_suffix('…').map_or((part, false), |part| (part, true));
+            let before = self.others.iter().map(|form| suffix(part, form)).max().unwrap_or(0);
+            let after = self.others.iter().map(|form| prefix(&part[before..], form)).max().unwrap_or(0);
+            pieces.extend((before > 0).then_some(Piece::Mark));
+            self.unmarked(&part[before..part.len() - after], &mut pieces);
+            pieces.extend((after > 0).then_some(Piece::Mark));
+            pieces.extend(dots.then_some(Piece::Text("…")));
         }
-        changed |= self.between(&text[rest..], &mut redacted);
-        if changed { Cow::Owned(redacted) } else { Cow::Borrowed(text) }
+        if !pieces.iter().any(|piece| matches!(piece, Piece::Mark)) {
+            return Cow::Borrowed(text);
+        }
+        let told = pieces.iter().map(|piece| match piece {
+            Piece::Text(text) => text,
+            Piece::Mark => Redaction::KnownSecret.mark(),
+        });
+        Cow::Owned(told.collect())
     }
 
-    fn between(&self, text: &str, out: &mut String) -> bool {
-        let mut pieces = vec![Piece::Text(text)];
-        for form in &self.forms {
-            let mut next = Vec::with_capacity(pieces.len());
-            for piece in pieces {
-                match piece {
-                    Piece::Text(text) => split(text, form, &mut next),
-                    Piece::Mark => next.push(Piece::Mark),
-                }
+    /// What is a mark already is never looked into.
+    fn unmarked<'a>(&self, text: &'a str, pieces: &mut Vec<Piece<'a>>) {
+        let mut rest = 0;
+        for mark in marks().find_iter(text) {
+            self.whole(&text[rest..mark.start()], pieces);
+            pieces.push(Piece::Text(mark.as_str()));
+            rest = mark.end();
+        }
+        self.whole(&text[rest..], pieces);
+    }
+
+    fn whole<'a>(&self, text: &'a str, pieces: &mut Vec<Piece<'a>>) {
+        let Some(finder) = self.finder() else {
+            pieces.push(Piece::Mark);
+            return;
+        };
+        let mut rest = 0;
+        for found in finder.find_iter(text) {
+            self.short(&text[rest..found.start()], pieces);
+            pieces.push(Piece::Mark);
+            rest = found.end();
+        }
+        self.short(&text[rest..], pieces);
+    }
+
+    /// `None` where more is known than can be looked for: then nothing may be told at all.
+    fn finder(&self) -> Option<&AhoCorasick> {
+        let make = || AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&self.others).ok();
+        self.finder.get_or_init(make).as_ref()
+    }
+
+    fn short<'a>(&self, text: &'a str, pieces: &mut Vec<Piece<'a>>) {
+        let all = self.short.iter().flat_map(|form| text.match_indices(form.as_str()));
+        let mut found: Vec<_> = all.map(|(start, form)| (start, start + form.len())).collect();
+        found.retain(|place| stands_alone(text, *place));
+        // Of those that begin at the same place, the longest counts.
+        found.sort_unstable_by_key(|(start, end)| (*start, usize::MAX - end));
+        let mut rest = 0;
+        for (start, end) in found {
+            if start >= rest {
+                pieces.extend([Piece::Text(&text[rest..start]), Piece::Mark]);
+                rest = end;
             }
-            pieces = next;
         }
-        let changed = pieces.iter().any(|piece| matches!(piece, Piece::Mark));
-        for piece in pieces {
-            out.push_str(match piece {
-                Piece::Text(text) => text,
-                Piece::Mark => Redaction::KnownSecret.mark(),
-            });
-        }
-        changed
+        pieces.push(Piece::Text(&text[rest..]));
     }
 }
 
@@ -104,84 +150,21 @@ fn marks() -> &'static Regex {
     })
 }
 
-/// Cuts `form` out of `text`, and its parts out of the ends of lines at which something was cut off.
-fn split<'a>(text: &'a str, form: &str, pieces: &mut Vec<Piece<'a>>) {
-    let mut rest = text;
-    let mut from = 0;
-    while let Some(found) = rest[from..].find(form).map(|place| place + from) {
-        let end = found + form.len();
-        if form.len() < SHORT && !stands_alone(rest, found, end) {
-            from = found + rest[found..].chars().next().map_or(1, char::len_utf8);
-            continue;
-        }
-        parts(&rest[..found], form, pieces);
-        pieces.push(Piece::Mark);
-        rest = &rest[end..];
-        from = 0;
-    }
-    parts(rest, form, pieces);
-}
-
-fn stands_alone(text: &str, start: usize, end: usize) -> bool {
+fn stands_alone(text: &str, (start, end): (usize, usize)) -> bool {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     !text[..start].ends_with(is_word) && !text[end..].starts_with(is_word)
 }
 
-/// The beginning of the text may be the end of a value, and its end the beginning of one: logs and outputs are cut to size.
-fn parts<'a>(text: &'a str, form: &str, pieces: &mut Vec<Piece<'a>>) {
-    let cut_before = suffix(text, form);
-    let text = &text[cut_before..];
-    if cut_before > 0 {
-        pieces.push(Piece::Mark);
-    }
-    let cut_after = prefix(text, form);
-    let kept = &text[..text.len() - cut_after];
-    // Where a person's eye is spared the middle of a text, its halves have such ends too.
-    match kept.split_once('…') {
-        Some((before, after)) if form.len() > PART => {
-            parts_of_line(before, form, pieces);
-            pieces.push(Piece::Text("…"));
-            parts(after, form, pieces);
-        }
-        _ => pieces.push(Piece::Text(kept)),
-    }
-    if cut_after > 0 {
-        pieces.push(Piece::Mark);
-    }
-}
-
-fn parts_of_line<'a>(text: &'a str, form: &str, pieces: &mut Vec<Piece<'a>>) {
-    let cut = prefix(text, form);
-    pieces.push(Piece::Text(&text[..text.len() - cut]));
-    if cut > 0 {
-        pieces.push(Piece::Mark);
-    }
-}
-
-/// How many bytes at the beginning of the text are the end of `form`.
+/// How many bytes at the beginning of the text are the end of `form`, which is not in it as a whole.
 fn suffix(text: &str, form: &str) -> usize {
-    let most = form.len().saturating_sub(1).min(text.len());
-    (PART..=most)
-        .rev()
-        .find(|length| {
-            let start = form.len() - length;
-            form.is_char_boundary(start)
-                && text.is_char_boundary(*length)
-                && text.as_bytes()[..*length] == form.as_bytes()[start..]
-        })
-        .unwrap_or(0)
+    let Some(begin) = text.get(..PART) else { return 0 };
+    let starts = form.match_indices(begin).map(|(start, _)| &form[start..]);
+    starts.filter(|end| text.starts_with(end)).map(str::len).max().unwrap_or(0)
 }
 
 /// How many bytes at the end of the text are the beginning of `form`.
 fn prefix(text: &str, form: &str) -> usize {
-    let most = form.len().saturating_sub(1).min(text.len());
-    (PART..=most)
-        .rev()
-        .find(|length| {
-            let start = text.len() - length;
-            form.is_char_boundary(*length)
-                && text.is_char_boundary(start)
-                && text.as_bytes()[start..] == form.as_bytes()[..*length]
-        })
-        .unwrap_or(0)
+    let Some(end) = text.len().checked_sub(PART).and_then(|at| text.get(at..)) else { return 0 };
+    let ends = form.match_indices(end).map(|(start, found)| &form[..start + found.len()]);
+    ends.filter(|begin| text.ends_with(begin)).map(str::len).max().unwrap_or(0)
 }

@@ -26,7 +26,7 @@ fn rules() -> &'static [Rule] {
                 Redaction::PrivateKey,
                 r"(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\z)",
             ),
-            rule(Redaction::PrivateKey, r"\A[A-Za-z0-9+/=\s\\]*-----END [A-Z0-9 ]*PRIVATE KEY-----"),
+            rule(Redaction::PrivateKey, r"[A-Za-z0-9+/=\s\\]*-----END [A-Z0-9 ]*PRIVATE KEY-----"),
             rule(
                 Redaction::Annotation,
                 r#"(?P<before>last-applied-configuration["']?\s*[:=]\s*(?:[|>][+-]?\s*\n\s*)?)\S[^\n]*"#,
@@ -36,10 +36,10 @@ fn rules() -> &'static [Rule] {
             credential(r#"(?i)(?P<before>\\"[\w./-]*CREDENTIAL\\"\s*:\s*\\")[^"\\]*(?P<after>\\"|\z)"#),
             // `token: …` at the beginning of a line, as YAML and headers are written; in the middle of one, it is prose.
             credential(r#"(?im)^(?P<before>[ \t]*(?:[<>][ \t]*|-[ \t]+)?['"]?[\w./-]*CREDENTIAL['"]?[ \t]*:[ \t]+)[^\s{\[|>][^\n]*"#),
-            credential(r#"(?im)^(?P<before>[ \t]*(?:-[ \t]+)?[\w./-]*CREDENTIAL:[ \t]*[|>][+-]?[ \t]*\n)(?:[ \t]+[^\n]*\n?)+"#),
+            credential(r"(?im)^(?P<before>[ \t]*(?:-[ \t]+)?[\w./-]*CREDENTIAL:[ \t]*[|>][+-]?[ \t]*\n)(?:[ \t]+[^\n]*\n?)+"),
             // `--token=…`, `?token=…`, `TOKEN=…`, `--token …`.
             credential(r#"(?i)(?P<before>\b[\w.-]*CREDENTIAL=)(?:"[^"\n]*"|'[^'\n]*'|[^\s&;,"']+)"#),
-            credential(r#"(?i)(?P<before>--[\w-]*CREDENTIAL[ \t]+)[^\s-]\S*"#),
+            credential(r"(?i)(?P<before>--[\w-]*CREDENTIAL[ \t]+)[^\s-]\S*"),
             credential(r#"(?i)(?P<before>\b(?:proxy-)?authorization['"]?[ \t]*[:=][ \t]*['"]?)[^\s'",;][^'"\n,;]*"#),
             rule(Redaction::Jwt, r"\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){1,4}"),
             rule(

@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod diagnosis;
 mod hopeless;
 mod known;
 mod ledger;

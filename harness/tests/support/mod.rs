@@ -7,7 +7,7 @@ mod run;
 
 pub use api::Api;
 pub use requests::Fault;
-pub use run::{Suite, ring};
+pub use run::{Ended, Suite, ring};
 
 use std::{future::Future, time::Duration};
 

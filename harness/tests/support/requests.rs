@@ -26,6 +26,8 @@ pub enum Fault {
     ClosedAfter,
     /// A watch that begins and then says that its version is too old.
     Gone,
+    /// No answer, ever.
+    Silent,
 }
 
 impl Fault {
@@ -113,6 +115,7 @@ pub async fn answer(shared: Arc<Shared>, request: Request<Body>) -> Response<Bod
                 "status": "Failure", "message": "too old resource version", "reason": "Expired", "code": 410}});
             Response::new(Body::from(format!("{gone}\n")))
         }
+        Some(Fault::Silent) => std::future::pending().await,
         None if verb == "WATCH" => watch(shared, &place, &query, cut),
         None => carry_out(&shared, &place, verb, &query, &body),
     }
