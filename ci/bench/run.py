@@ -120,7 +120,7 @@ def meshproof_suite(folder, namespace):
         file.write("apiVersion: meshproof.dev/v1alpha1\nkind: Scenario\nmetadata: {name: bench}\n"
                    f"namespace: {namespace}\ncases:\n{cases}")
     # Chainsaw asks nothing beforehand, either.
-    return [MESHPROOF, "run", folder, "--cluster", "kubeconfig", "--no-preflight"]
+    return [MESHPROOF, "run", folder, "--cluster", "kubeconfig", "--no-preflight", "--no-inventory"]
 
 
 def chainsaw_suite(folder, namespace):

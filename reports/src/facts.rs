@@ -52,6 +52,7 @@ mod tests {
     #[test]
     fn an_id_without_a_cell_is_its_own() {
         assert_eq!(samples::case("a:b/c", None).own_id(), "a:b/c");
+        assert_eq!(samples::matrix().cases[0].own_id(), "install/istio-installed");
     }
 
     #[test]

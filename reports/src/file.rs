@@ -19,7 +19,7 @@ pub const REPORT_JSON: &str = "report.json";
 /// The name of the file that [`to_junit`] fills.
 pub const JUNIT_XML: &str = "junit.xml";
 
-/// The name of the file that [`to_html`] fills, at the end of a run.
+/// The name of the file that [`to_html`] fills.
 pub const REPORT_HTML: &str = "report.html";
 
 /// Each completes "failed to …".
@@ -33,19 +33,20 @@ pub enum WriteError {
     Junit(#[from] JunitError),
 }
 
-/// Writes [`REPORT_JSON`], [`JUNIT_XML`] and [`REPORT_HTML`] into `dir`, which is made if it is not there.
+/// Writes [`REPORT_JSON`] and [`JUNIT_XML`] into `dir`, which is made if it is not there.
 ///
 /// Each file replaces the one before in a single step, so a harness that is killed leaves the last whole report. They
 /// are not synced to the disk: that would cost more than all else after each verdict, and only a power failure tells.
 pub fn write_all(dir: &Path, report: &Report) -> Result<(), WriteError> {
-    write_for_machines(dir, report)?;
-    replace(dir, REPORT_HTML, &to_html(report))
-}
-
-fn write_for_machines(dir: &Path, report: &Report) -> Result<(), WriteError> {
     fs::create_dir_all(dir).map_err(|source| WriteError::Directory { path: dir.to_owned(), source })?;
     replace(dir, REPORT_JSON, &to_json(report))?;
     replace(dir, JUNIT_XML, &to_junit(report)?)
+}
+
+/// What [`write_all`] writes, and [`REPORT_HTML`]: the files of a run that is over.
+pub fn write_final(dir: &Path, report: &Report) -> Result<(), WriteError> {
+    write_all(dir, report)?;
+    replace(dir, REPORT_HTML, &to_html(report))
 }
 
 /// Keeps the files of a run that is going on up to date, at a bounded cost.
@@ -73,7 +74,7 @@ impl Keeper {
         if self.rests_until.is_some_and(|until| started < until) {
             return Ok(self.rests_until);
         }
-        write_for_machines(&self.dir, report)?;
+        write_all(&self.dir, report)?;
         self.rests_until = Some(Instant::now() + rest_after(started.elapsed()));
         Ok(None)
     }
@@ -127,11 +128,20 @@ mod tests {
         let dir = root.path().join("a/b");
         write_all(&dir, &samples::interrupted()).expect("it can be written");
         write_all(&dir, &samples::mixed()).expect("it can be written over");
-        assert_eq!(names(&dir), [JUNIT_XML, REPORT_HTML, REPORT_JSON]);
+        assert_eq!(names(&dir), [JUNIT_XML, REPORT_JSON]);
         let text = fs::read_to_string(dir.join(REPORT_JSON)).expect("it was written");
         assert_eq!(from_json(&text).expect("it is whole"), samples::mixed());
         let xml = fs::read_to_string(dir.join(JUNIT_XML)).expect("it was written");
         assert_eq!(xml, to_junit(&samples::mixed()).expect("it can be drawn"));
+    }
+
+    #[test]
+    fn a_run_that_is_over_has_its_page_too() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        write_final(dir.path(), &samples::mixed()).expect("it can be written");
+        assert_eq!(names(dir.path()), [JUNIT_XML, REPORT_HTML, REPORT_JSON]);
+        let page = fs::read_to_string(dir.path().join(REPORT_HTML)).expect("it was written");
+        assert_eq!(page, to_html(&samples::mixed()));
     }
 
     #[cfg(unix)]

@@ -28,7 +28,7 @@ pub use bundle::{BundleError, bundle};
 pub use case::case_line;
 pub use diagnosis::{Diagnosis, Evidence, EvidenceKind};
 pub use exit::{ERRORED, FAILED, INTERRUPTED, Outcome, PASSED, exit_code};
-pub use file::{JUNIT_XML, Keeper, REPORT_HTML, REPORT_JSON, WriteError, write_all};
+pub use file::{JUNIT_XML, Keeper, REPORT_HTML, REPORT_JSON, WriteError, write_all, write_final};
 pub use html::to_html;
 pub use json::{ReadError, from_json, json_schema, to_json};
 pub use junit::{JunitError, to_junit};

@@ -120,7 +120,7 @@ pub struct RunArgs {
     /// Begin without asking first whether the cluster is fit for it.
     #[arg(long)]
     pub no_preflight: bool,
-    /// Write report.json and junit.xml there.
+    /// Write report.json, junit.xml and, at the end, report.html there.
     #[arg(long, value_name = "DIR", env = "MESHPROOF_REPORT_DIR")]
     pub report_dir: Option<PathBuf>,
     /// Begin nothing more after the first case that fails or errors.

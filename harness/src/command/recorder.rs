@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
-use meshproof_reports::{CellRecord, Keeper, Report, RunInfo, SCHEMA_VERSION, SuiteInfo, Summary, write_all};
+use meshproof_reports::{CellRecord, Keeper, Report, RunInfo, SCHEMA_VERSION, SuiteInfo, Summary, write_final};
 use tokio::time::Instant;
 
 use crate::{
@@ -145,7 +145,7 @@ impl Recorder {
         self.report.refresh();
         self.redact();
         if let Some(directory) = &self.directory
-            && let Err(error) = tokio::task::block_in_place(|| write_all(directory, &self.report))
+            && let Err(error) = tokio::task::block_in_place(|| write_final(directory, &self.report))
         {
             self.report.problems.push(error.to_string());
         }

@@ -15,6 +15,8 @@ impl Redactor {
             self.replace(&mut step.title);
             step.reason.iter_mut().chain(&mut step.output).for_each(|text| self.replace(text));
         }
+        case.runs.iter_mut().filter_map(|run| run.reason.as_mut()).for_each(|text| self.replace(text));
+        case.timeline.iter_mut().for_each(|moment| self.replace(&mut moment.text));
         if let Some(diagnosis) = &mut case.diagnosis {
             self.diagnosis(diagnosis);
         }
@@ -24,7 +26,12 @@ impl Redactor {
         report.cases.iter_mut().for_each(|case| self.case(case));
         report.problems.iter_mut().chain(&mut report.leftovers).for_each(|text| self.replace(text));
         report.suite.variables.values_mut().for_each(|value| self.json(value));
-        if let Some(cluster) = &mut report.cluster {
+        for cell in &mut report.cells {
+            cell.not_run.iter_mut().for_each(|text| self.replace(text));
+            cell.values.values_mut().for_each(|value| self.json(value));
+        }
+        let clusters = report.cells.iter_mut().filter_map(|cell| cell.cluster.as_mut()).chain(&mut report.cluster);
+        for cluster in clusters {
             self.replace(&mut cluster.server);
         }
     }

@@ -26,16 +26,19 @@ pub struct Doer {
     pub began: Option<Timestamp>,
     /// Namespaces that it worked in.
     pub namespaces: BTreeSet<String>,
+    /// Whether it did anything beyond namespaces: a program may have made anything, by field managers of its own.
+    pub cluster: bool,
 }
 
-/// Compares. An object that came is put down to the run if it bears the run's label, belongs to no namespace, lies where the run
-/// worked, or is written by a field manager that nobody had heard of before: on a cluster in use, others' objects come and go
+/// Compares. An object that came is put down to the run if it bears the run's label, lies where the run worked or, where the run
+/// did more than that, belongs to no namespace or is written by a field manager that nobody had heard of before: on a cluster in use, others' objects come and go
 /// meanwhile. Inside a namespace that came or went itself, nothing is told.
 pub fn compare(before: &Footprint, after: &Footprint, doer: &Doer) -> Difference {
     let known: BTreeSet<&String> = before.objects.values().flat_map(|seen| &seen.managers).collect();
-    let is_new = |seen: &Seen| seen.managers.iter().any(|manager| !known.contains(manager));
-    let is_here =
-        |key: &Key| key.namespace.is_empty() && !key.is_namespace() || doer.namespaces.contains(&key.namespace);
+    let is_new = |seen: &Seen| doer.cluster && seen.managers.iter().any(|manager| !known.contains(manager));
+    let is_here = |key: &Key| {
+        doer.cluster && key.namespace.is_empty() && !key.is_namespace() || doer.namespaces.contains(&key.namespace)
+    };
     let is_old = |seen: &Seen| seen.made_at.zip(doer.began).is_some_and(|(made_at, began)| made_at < began);
     let came_or_went = |namespace: &str| {
         let key = Key { resource: "namespaces".to_owned(), namespace: String::new(), name: namespace.to_owned() };
@@ -112,7 +115,7 @@ mod tests {
 
     fn doer() -> Doer {
         let began = Some("2026-01-01T00:00:05Z".parse().unwrap());
-        Doer { run: "r".to_owned(), began, namespaces: ["a".to_owned()].into() }
+        Doer { run: "r".to_owned(), began, namespaces: ["a".to_owned()].into(), cluster: true }
     }
 
     #[rstest]
@@ -127,6 +130,17 @@ mod tests {
         let found = compare(&footprint(&[]), &footprint(&[(name, now)]), &doer());
         assert_eq!((found.left.len(), found.others.len()), (usize::from(ours), usize::from(!ours)));
         assert_eq!(found.is_empty(), !ours);
+    }
+
+    #[test]
+    fn a_run_that_did_nothing_beyond_namespaces_made_nothing_beyond_its_own() {
+        let after = footprint(&[
+            ("clusterroles//x", seen("new")),
+            ("configmaps/b/x", seen("new")),
+            ("configmaps/a/x", seen("k")),
+        ]);
+        let found = compare(&footprint(&[]), &after, &Doer { cluster: false, ..doer() });
+        assert_eq!(found.left, [key("configmaps/a/x")]);
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub struct Stay {
     before: Option<Footprint>,
     before_path: PathBuf,
     namespaces: BTreeSet<String>,
+    /// Whether the run does anything beyond namespaces.
+    cluster: bool,
 }
 
 /// How long leases are renewed.
@@ -132,12 +134,14 @@ pub async fn enter(shared: &Arc<Shared>, plan: &Plan, run: &RunIdentity, safety:
         let (shared, leases, until) = (Arc::clone(shared), leases.clone(), until.clone());
         AbortOnDropHandle::new(tokio::spawn(async move { lease::renew(&shared, &leases, &until).await }))
     });
+    let cluster = claimed.contains(&Claim::Cluster);
     let namespaces = claimed.into_iter().filter_map(|claim| match claim {
         Claim::Namespace(name) => Some(name),
         Claim::Cluster => None,
     });
     let before_path = footprint_path(&safety.state, &run.id);
-    let mut stay = Stay { leases, renewing, until, before: None, before_path, namespaces: namespaces.collect() };
+    let mut stay =
+        Stay { leases, renewing, until, before: None, before_path, namespaces: namespaces.collect(), cluster };
     if safety.inventory {
         match footprint::take(&shared.cluster).await {
             Ok(before) => {
@@ -188,7 +192,12 @@ impl Stay {
     /// Compares, once what goes by itself has had time to. Gives what the run left or took, a line each.
     pub async fn compare(&self, shared: &Shared, give_up: &CancellationToken) -> Vec<String> {
         let Some(before) = &self.before else { return Vec::new() };
-        let doer = Doer { run: shared.run_id.clone(), began: shared.began, namespaces: self.namespaces.clone() };
+        let doer = Doer {
+            run: shared.run_id.clone(),
+            began: shared.began,
+            namespaces: self.namespaces.clone(),
+            cluster: self.cluster,
+        };
         differences(shared, before, &doer, give_up).await
     }
 

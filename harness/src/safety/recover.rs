@@ -59,6 +59,10 @@ pub async fn recover(
     for program in orphans::end(&entry.run) {
         let _ = events.send(Event::Note(format!("ended process {program}, which run {} had started", entry.run)));
     }
+    let beyond = found.holdings.newest_first().iter().any(|thing| match &thing.held {
+        Held::Object(object) => object.change.namespace.is_none() && !object.change.is_namespace(),
+        Held::Program(_) => true,
+    });
     let namespaces = found.holdings.newest_first().into_iter().filter_map(|thing| match thing.held {
         Held::Object(object) => object.change.namespace,
         Held::Program(_) => None,
@@ -66,6 +70,7 @@ pub async fn recover(
     let doer = Doer {
         run: entry.run.clone(),
         began: found.begun.began,
+        cluster: beyond,
         namespaces: namespaces.filter(|namespace| namespace != super::LEASE_NAMESPACE).collect(),
     };
     let run = RunIdentity { id: entry.run.clone(), directory: found.begun.directory.clone() };
