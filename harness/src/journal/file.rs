@@ -5,6 +5,7 @@ use std::{
     io::Write,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use super::line::{Begun, Line};
@@ -78,9 +79,18 @@ impl Journal {
     }
 }
 
+/// A program that is just being started has, for a moment, everything open that its parent has open, locks among it: that its
+/// writer is gone can show a moment later.
 fn lock(file: &File) -> std::io::Result<()> {
-    file.try_lock().map_err(|error| match error {
-        TryLockError::Error(error) => error,
-        TryLockError::WouldBlock => std::io::Error::other("the process that writes it is still under way"),
-    })
+    let given_up = Instant::now() + Duration::from_secs(1);
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if Instant::now() < given_up => std::thread::sleep(Duration::from_millis(5)),
+            Err(TryLockError::WouldBlock) => {
+                return Err(std::io::Error::other("the process that writes it is still under way"));
+            }
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
 }
