@@ -354,7 +354,8 @@ async fn what_was_there_before_is_not_deleted_unless_the_suite_means_it() {
 async fn what_a_program_left_is_a_failure_of_its_own_and_what_others_do_meanwhile_is_not() {
     let site = Site::new().await;
     site.put("kubectl", json!({"kind": "Namespace", "metadata": {"name": "theirs"}})).await;
-    let going = site.go(MAKES_AND_WAITS).await;
+    let program = "- {name: program, do: [{run: {program: 'true'}, undo: {do: [{run: {program: 'true'}}]}}]}";
+    let going = site.go(&format!("{MAKES_AND_WAITS}\n{program}")).await;
     site.until("ConfigMap", "default", "beside").await;
     // As a program of the run might: a manager that nobody has heard of before.
     site.put("installer", json!({"kind": "ClusterRole", "metadata": {"name": "forgotten"}, "rules": []})).await;
