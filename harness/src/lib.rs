@@ -4,12 +4,14 @@
 
 pub mod action;
 pub mod artifact;
+pub mod cells;
 pub mod cluster;
 pub mod command;
 pub mod conformance;
 pub mod diagnostic;
 pub mod engine;
 pub mod expectation;
+pub mod history;
 pub mod language;
 pub mod load;
 pub mod plan;

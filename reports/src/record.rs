@@ -293,7 +293,8 @@ impl Summary {
         summary
     }
 
-    fn add(&mut self, verdict: Option<Verdict>) {
+    /// Counts one case more.
+    pub fn add(&mut self, verdict: Option<Verdict>) {
         *match verdict {
             Some(Verdict::Passed) => &mut self.passed,
             Some(Verdict::Failed) => &mut self.failed,

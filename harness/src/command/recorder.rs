@@ -1,20 +1,29 @@
 //! Keeps the report up to date while the run goes on, in memory and on disk.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
-use indexmap::IndexMap;
-use meshproof_reports::{CellRecord, Keeper, Report, RunInfo, SCHEMA_VERSION, SuiteInfo, Summary, write_all};
+use meshproof_reports::{
+    CaseRecord, CellRecord, Keeper, Moment, MomentKind, Report, RunInfo, SCHEMA_VERSION, SuiteInfo, Summary, Timeline,
+    repeated, write_all,
+};
 use tokio::time::Instant;
 
+use super::run::Prepared;
 use crate::{
-    engine::{self, Event, Outcome},
-    plan::{Plan, RunIdentity},
+    cells::{RunEvent, RunOutcome},
+    engine::{self, Event},
+    plan::{Plan, Shard},
 };
 
 /// The report of a run that has begun.
 pub struct Recorder {
     pub report: Report,
     started: Instant,
+    /// What running cases have waited for and seen, by their place.
+    timelines: HashMap<usize, (Instant, Timeline)>,
     directory: Option<PathBuf>,
     keeper: Option<Keeper>,
     /// When the disk may be written to again, if it is behind.
@@ -22,7 +31,8 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    pub fn new(plan: &Plan, run: &RunIdentity, directory: Option<&Path>) -> Self {
+    pub fn new(prepared: &Prepared, shard: Option<Shard>, directory: Option<&Path>) -> Self {
+        let Prepared { plan, run, .. } = prepared;
         let report = Report {
             schema_version: SCHEMA_VERSION.to_owned(),
             run: RunInfo {
@@ -32,7 +42,7 @@ impl Recorder {
                 finished_at: None,
                 duration_ms: 0,
                 interrupted: false,
-                shard: None,
+                shard: shard.map(|shard| shard.to_string()),
             },
             suite: SuiteInfo {
                 name: plan.suite.clone(),
@@ -46,38 +56,89 @@ impl Recorder {
             cases: plan.cases.iter().map(engine::blank).collect(),
             problems: Vec::new(),
         };
-        let keeper = directory.map(Keeper::new);
-        let mut recorder =
-            Self { report, started: Instant::now(), directory: directory.map(Path::to_owned), keeper, due: None };
+        let mut recorder = Self {
+            report,
+            started: Instant::now(),
+            timelines: HashMap::new(),
+            directory: directory.map(Path::to_owned),
+            keeper: directory.map(Keeper::new),
+            due: None,
+        };
         recorder.report.refresh();
         recorder
     }
 
     /// Takes in what happened.
-    pub fn on(&mut self, event: &Event) {
+    pub fn on(&mut self, event: &RunEvent) {
         match event {
-            Event::Connected(cluster) => {
-                self.report.cells.iter_mut().for_each(|cell| cell.cluster = Some((**cluster).clone()));
-                self.report.refresh();
+            RunEvent::CellStarted { cell, cluster, .. } => {
+                let known = &mut self.report.cells[*cell].cluster;
+                // What an earlier round has found out of it stays.
+                if known.is_none() {
+                    *known = Some((**cluster).clone());
+                }
+            }
+            RunEvent::InCell { event, .. } => {
+                if !self.on_case(event) {
+                    return;
+                }
+            }
+            RunEvent::CellEnded { cell, images, versions, .. } => {
+                if let Some(cluster) = &mut self.report.cells[*cell].cluster {
+                    cluster.images.extend(images.iter().cloned());
+                    cluster.images.sort();
+                    cluster.images.dedup();
+                    cluster.versions.extend(versions.clone());
+                }
+            }
+            RunEvent::CellNotRun { cell, reason } => self.report.cells[*cell].not_run = Some(reason.clone()),
+            RunEvent::Second => return,
+            RunEvent::Problem(problem) => self.report.problems.push(problem.clone()),
+        }
+        self.report.refresh();
+        self.keep();
+    }
+
+    /// Whether the report is another now.
+    fn on_case(&mut self, event: &Event) -> bool {
+        match event {
+            Event::CaseStarted { index, at } => {
+                self.timelines.insert(*index, (*at, Timeline::default()));
+                false
+            }
+            Event::Waiting { index, what, deadline, at } => {
+                self.moment(*index, *at, MomentKind::Waits, what, Some(*deadline));
+                false
+            }
+            Event::Seen { index, what, met, at } => {
+                let kind = if *met { MomentKind::Met } else { MomentKind::Sees };
+                self.moment(*index, *at, kind, what, None);
+                false
             }
             Event::CaseFinished { index, record } => {
-                self.report.cases[*index] = (**record).clone();
-                self.report.refresh();
+                let timeline = self.timelines.remove(index).map(|(_, timeline)| timeline.moments());
+                let record = CaseRecord { timeline: timeline.unwrap_or_default(), ..(**record).clone() };
+                let known = &mut self.report.cases[*index];
+                *known = if known.verdict.is_none() { record } else { repeated(known, record) };
+                true
             }
-            Event::Problem(problem) => self.report.problems.push(problem.clone()),
-            Event::CaseStarted { .. }
-            | Event::Waiting { .. }
-            | Event::TeardownStarted { .. }
-            | Event::TornDown { .. } => {
-                return;
+            Event::Problem(problem) => {
+                self.report.problems.push(problem.clone());
+                true
             }
+            Event::TeardownStarted { .. } | Event::TornDown { .. } => false,
         }
-        self.keep();
+    }
+
+    fn moment(&mut self, index: usize, at: Instant, kind: MomentKind, text: &str, deadline: Option<Instant>) {
+        let Some((began, timeline)) = self.timelines.get_mut(&index) else { return };
+        let since = |moment: Instant| milliseconds(moment.saturating_duration_since(*began));
+        timeline.push(Moment { at_ms: since(at), kind, text: text.to_owned(), deadline_ms: deadline.map(since) });
     }
 
     /// Writes what is known to disk, unless it was written a moment ago.
     pub fn keep(&mut self) {
-        self.report.run.duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.report.run.duration_ms = milliseconds(self.started.elapsed());
         let Some(keeper) = &mut self.keeper else { return };
         let report = &self.report;
         match tokio::task::block_in_place(|| keeper.offer(report)) {
@@ -90,15 +151,11 @@ impl Recorder {
     }
 
     /// Ends the report and writes it.
-    pub fn finish(mut self, outcome: Outcome) -> Report {
+    pub fn finish(mut self, outcome: RunOutcome) -> Report {
         self.report.run.interrupted = outcome.interrupted;
         self.report.problems.extend(outcome.problems);
         self.report.run.finished_at = Some(engine::now());
-        self.report.run.duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        for cluster in self.report.cells.iter_mut().filter_map(|cell| cell.cluster.as_mut()) {
-            cluster.images.clone_from(&outcome.images);
-            cluster.versions.extend(outcome.versions.clone());
-        }
+        self.report.run.duration_ms = milliseconds(self.started.elapsed());
         self.report.refresh();
         if let Some(directory) = &self.directory
             && let Err(error) = tokio::task::block_in_place(|| write_all(directory, &self.report))
@@ -111,13 +168,14 @@ impl Recorder {
 
 /// The cells that the plan has cases of, in its order.
 fn cells(plan: &Plan) -> Vec<CellRecord> {
-    let mut cells: IndexMap<usize, CellRecord> = IndexMap::new();
-    for case in &plan.cases {
-        cells.entry(case.cell.index).or_insert_with(|| CellRecord {
-            name: case.cell.name.clone(),
-            values: case.cell.axes.clone(),
-            ..CellRecord::default()
-        });
-    }
-    cells.into_values().collect()
+    let of = |cell: &crate::plan::Cell| CellRecord {
+        name: cell.name.clone(),
+        values: cell.axes.clone(),
+        ..CellRecord::default()
+    };
+    plan.cells().iter().map(|(cell, _)| of(cell)).collect()
+}
+
+fn milliseconds(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

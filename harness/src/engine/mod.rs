@@ -18,4 +18,4 @@ pub use event::{Event, Events};
 pub use execute::{Options, Outcome, Signals, execute, make_directory};
 pub use hopeless::{Hopeless, PATIENCE};
 pub use ledger::{Change, Ledger, Undo};
-pub use record::{blank, now, title};
+pub use record::{blank, now, title, unrun};

@@ -2,18 +2,18 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    ops::Range,
     sync::Arc,
 };
 
 use indexmap::IndexMap;
-use serde_json::{Value as Json, json};
 
 use super::{
     captures::{captured, check as check_captures},
+    cell::{Cell, RunIdentity, kubernetes, release},
     condition::{Pending, applies},
     graph::{Graph, graph},
-    matrix::{cells, name_of},
+    matrix::{Sampling, cells, name_of},
     steps::Steps,
     variables::{Given, Values, resolve},
 };
@@ -31,21 +31,12 @@ pub struct Choices {
     pub set: IndexMap<String, String>,
     /// From `--env-file`.
     pub environment: Environment,
-    /// Whether all cells of the matrix are planned, or only the one that the variables say.
-    pub matrix: bool,
-}
-
-/// Names that belong to one run.
-#[derive(Debug, Clone)]
-pub struct RunIdentity {
-    /// Unique, and fit for names on a cluster.
-    pub id: String,
-    /// The folder for the run's files.
-    pub directory: PathBuf,
+    /// Which cells of the matrix are planned.
+    pub matrix: Sampling,
 }
 
 /// The cases of a run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     pub suite: String,
     pub title: Option<String>,
@@ -54,15 +45,6 @@ pub struct Plan {
     pub variables: Values,
     /// In order: cells, then the suite's own order.
     pub cases: Vec<PlannedCase>,
-    /// What a simulated cluster finds in registries: that of each cell.
-    pub releases: Vec<Release>,
-}
-
-/// A release of Istio, and the `registry/path` that has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Release {
-    pub registry: String,
-    pub version: String,
 }
 
 /// One case, ready to be run.
@@ -92,28 +74,13 @@ pub struct PlannedCase {
     pub cell: Arc<Cell>,
 }
 
-/// One cell of the matrix.
-#[derive(Debug)]
-pub struct Cell {
-    /// Its number in the plan.
-    pub index: usize,
-    /// `istioVersion=1.20.0,network=internet`; empty where the matrix has one cell.
-    pub name: String,
-    /// The value of each axis of the matrix that was not chosen otherwise.
-    pub axes: IndexMap<String, Json>,
-    pub values: Values,
-    pub captured: BTreeSet<String>,
-}
-
 /// Plans a suite.
 pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec<Diagnostic>) {
     let (graph, mut diagnostics) = graph(&loaded.scenarios, &loaded.unread);
     let suite = loaded.suite.as_ref().map(|(suite, _)| suite);
     let none = IndexMap::new();
     let variables = suite.map_or(&none, |suite| &suite.variables);
-    let built_in: Values =
-        BTreeMap::from([("run".to_owned(), json!({"id": run.id, "directory": run.directory.display().to_string()}))]);
-    let names: BTreeSet<String> = variables.keys().map(Text::to_string).chain(built_in.keys().cloned()).collect();
+    let names: BTreeSet<String> = variables.keys().map(Text::to_string).chain(["run".to_owned()]).collect();
     let captured = captured(&loaded.scenarios);
     if loaded.unread.is_nothing() {
         diagnostics.extend(check_captures(&loaded.scenarios, &captured, &graph, &names));
@@ -124,7 +91,6 @@ pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec
         digest: loaded.digest.clone(),
         variables: Values::new(),
         cases: Vec::new(),
-        releases: Vec::new(),
     };
     if loaded.suite_unread {
         // Without its variables, every expression would be a mistake.
@@ -133,7 +99,9 @@ pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec
     let cells = cells(suite, choices, &mut diagnostics);
     for (index, cell) in cells.iter().enumerate() {
         let given = Given { set: &choices.set, cell, environment: &choices.environment };
-        let (values, problems) = resolve(variables, &given, &built_in);
+        let name = name_of(cell);
+        let identity = run.of_cell(index, &name);
+        let (values, problems) = resolve(variables, &given, &identity.values());
         let resolved = variables.keys().all(|name| values.contains_key(name.as_str()));
         diagnostics.extend(problems);
         if index == 0 {
@@ -144,12 +112,18 @@ pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec
         // A variable without a value is taken for one that gets it later, so that mistakes elsewhere are seen all the same.
         let unresolved = names.iter().filter(|name| !values.contains_key(*name)).cloned();
         let captured = captured.keys().cloned().chain(unresolved).collect();
-        let name = if cells.len() == 1 { String::new() } else { name_of(cell) };
-        let axes = cell.iter().map(|(axis, value)| (axis.clone(), value.to_json())).collect();
-        let cell = Arc::new(Cell { index, name, axes, values, captured });
-        let builder = Builder { loaded, graph: &graph, variables, cell };
-        let release = builder.release(&mut diagnostics);
-        plan.releases.extend(release.filter(|release| !plan.releases.contains(release)));
+        let mut cell = Cell {
+            index,
+            name,
+            identity,
+            kubernetes: kubernetes(cell),
+            release: None,
+            axes: cell.iter().map(|(axis, value)| (axis.clone(), value.to_json())).collect(),
+            values,
+            captured,
+        };
+        cell.release = release(suite, &cell, &mut diagnostics);
+        let builder = Builder { loaded, graph: &graph, variables, cell: Arc::new(cell) };
         let cases = builder.build(plan.cases.len(), &mut diagnostics);
         if resolved {
             plan.cases.extend(cases);
@@ -160,6 +134,36 @@ pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec
 }
 
 impl Plan {
+    /// The cells that have cases, in order, each with the places of its cases: these stand together.
+    pub fn cells(&self) -> Vec<(Arc<Cell>, Range<usize>)> {
+        let mut cells: Vec<(Arc<Cell>, Range<usize>)> = Vec::new();
+        for (place, case) in self.cases.iter().enumerate() {
+            match cells.last_mut() {
+                Some((cell, places)) if Arc::ptr_eq(cell, &case.cell) => places.end = place + 1,
+                _ => cells.push((Arc::clone(&case.cell), place..place + 1)),
+            }
+        }
+        cells
+    }
+
+    /// The plan of these cases alone, which are all that a cell has.
+    #[must_use]
+    pub fn part(&self, places: &Range<usize>) -> Self {
+        let mut cases = self.cases[places.clone()].to_vec();
+        for list in cases.iter_mut().flat_map(|case| [&mut case.needs, &mut case.after]) {
+            for place in list {
+                *place -= places.start;
+            }
+        }
+        Self {
+            cases,
+            suite: self.suite.clone(),
+            title: self.title.clone(),
+            digest: self.digest.clone(),
+            variables: self.variables.clone(),
+        }
+    }
+
     /// Leaves only the cases marked; what they need must be among them.
     pub fn keep(&mut self, marked: &[bool]) {
         let mut places = vec![None; marked.len()];
@@ -183,15 +187,6 @@ impl Plan {
     }
 }
 
-impl Cell {
-    /// Fills expressions with the cell's values and with `captures`; those over other captures stay as they are.
-    pub fn filler(&self, captures: &BTreeMap<String, Json>) -> Filler {
-        let mut values = self.values.clone();
-        values.extend(captures.iter().map(|(name, value)| (name.clone(), value.clone())));
-        Filler::new(values, self.captured.clone())
-    }
-}
-
 struct Builder<'a> {
     loaded: &'a Loaded,
     graph: &'a Graph,
@@ -204,8 +199,6 @@ impl Builder<'_> {
     fn build(&self, offset: usize, diagnostics: &mut Vec<Diagnostic>) -> Vec<PlannedCase> {
         let mut cases = Vec::new();
         let filler = self.cell.filler(&BTreeMap::new());
-        // The cells of a matrix share the cluster, so each begins when the one before has ended.
-        let before: Vec<usize> = (0..offset).collect();
         let all =
             self.loaded.scenarios.iter().flat_map(|(scenario, _)| scenario.cases.iter().map(move |c| (scenario, c)));
         for (index, (scenario, case)) in all.enumerate() {
@@ -213,9 +206,6 @@ impl Builder<'_> {
             let shift = |list: &[usize]| list.iter().map(|place| place + offset).collect::<Vec<_>>();
             planned.needs = shift(&self.graph.needs[index]);
             planned.after = shift(&self.graph.after[index]);
-            if planned.needs.is_empty() && planned.after.is_empty() {
-                planned.after.clone_from(&before);
-            }
             cases.push(planned);
         }
         cases
@@ -264,23 +254,6 @@ impl Builder<'_> {
         }
     }
 
-    fn release(&self, diagnostics: &mut Vec<Diagnostic>) -> Option<Release> {
-        let suite = self.loaded.suite.as_ref().map(|(suite, _)| suite)?;
-        let release = suite.simulated.as_ref()?.istio.as_ref()?;
-        let filler = self.cell.filler(&BTreeMap::new());
-        let mut text = |name: &str, node: &Node| {
-            let (filled, problems) = filler.fill(node);
-            let told = filled.as_str().map(str::to_owned);
-            if problems.is_empty() && told.is_none() {
-                let title = format!("`{name}` must be a string, not {}", filled.kind());
-                diagnostics.push(Diagnostic::error(title).at(&node.span));
-            }
-            diagnostics.extend(problems);
-            told
-        };
-        Some(Release { registry: text("registry", &release.registry)?, version: text("version", &release.version)? })
-    }
-
     fn namespace(&self, scenario: &Scenario, filler: &Filler, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
         let suite = self.loaded.suite.as_ref().and_then(|(suite, _)| suite.namespace.as_ref());
         let node = scenario.namespace.as_ref().or(suite)?;
@@ -317,7 +290,7 @@ mod tests {
     use rstest::rstest;
     use serde_json::json;
 
-    use super::Choices;
+    use super::{Choices, Sampling};
     use crate::plan::testing::{PODS, planned, planned_as, scenario, sound, suite};
 
     #[test]
@@ -353,21 +326,29 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_begins_when_the_one_before_has_ended() {
-        let text = suite("variables: {n: {type: integer, default: 1}}\nmatrix: {n: [1, 2]}\n")
-            + &scenario("a", &[&format!("one, {PODS}"), &format!("two, needs: [one], {PODS}")]);
-        let (plan, mistakes) = planned_as(&text, &Choices { matrix: true, ..Choices::default() });
+    fn each_cell_is_a_plan_of_its_own() {
+        let text = suite("variables: {n: {type: integer, default: 1}}\nmatrix: {n: [1, 2], kubernetes: ['1.28']}\n")
+            + &scenario("a", &[&format!("one, {PODS}"), &format!("two, needs: [one], after: [one], {PODS}")]);
+        let (plan, mistakes) = planned_as(&text, &Choices { matrix: Sampling::All, ..Choices::default() });
         assert_eq!(mistakes, [""; 0]);
-        let order: Vec<_> = plan.cases.iter().map(|case| (case.needs.as_slice(), case.after.as_slice())).collect();
-        let none: &[usize] = &[];
-        assert_eq!(order, [(none, none), (&[0], none), (none, &[0, 1]), (&[2], none)]);
+        let cells = plan.cells();
+        let told: Vec<_> = cells.iter().map(|(cell, places)| (cell.name.as_str(), places.clone())).collect();
+        assert_eq!(told, [("n=1,kubernetes=1.28", 0..2), ("n=2,kubernetes=1.28", 2..4)]);
+        for (cell, places) in &cells {
+            let part = plan.part(places);
+            let order: Vec<_> = part.cases.iter().map(|case| (case.needs.as_slice(), case.after.as_slice())).collect();
+            assert_eq!(order, [([].as_slice(), [].as_slice()), (&[0], &[0])]);
+            assert_eq!(cell.identity.id, format!("1234-{}", cell.index));
+            assert_eq!(cell.values["run"]["directory"], json!(format!("/run/{}", cell.index)));
+            assert!(cell.kubernetes.is_some_and(|wish| wish.accepts(&semver::Version::new(1, 28, 15))));
+        }
     }
 
     #[test]
     fn a_mistake_is_told_once_for_all_cells() {
         let text = suite("variables: {n: {type: integer, default: 1}}\nmatrix: {n: [1, 2]}\n")
             + &scenario("a", &["one, do: [{http: {url: '{{ m }}'}}]"]);
-        let (_, mistakes) = planned_as(&text, &Choices { matrix: true, ..Choices::default() });
+        let (_, mistakes) = planned_as(&text, &Choices { matrix: Sampling::All, ..Choices::default() });
         assert_eq!(mistakes.len(), 1, "{mistakes:#?}");
     }
 

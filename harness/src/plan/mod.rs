@@ -4,16 +4,21 @@
 
 mod build;
 mod captures;
+mod cell;
 mod condition;
 mod graph;
 mod matrix;
 mod select;
+mod shard;
 mod steps;
 #[cfg(test)]
 mod testing;
 mod variables;
 
-pub use build::{Choices, Plan, PlannedCase, Release, RunIdentity, plan};
+pub use build::{Choices, Plan, PlannedCase, plan};
+pub use cell::{Cell, Release, RunIdentity};
 pub use condition::Pending;
+pub use matrix::{KubernetesWish, Sampling};
 pub use select::{Selection, select};
+pub use shard::{Shard, shard};
 pub use variables::{Values, read_environment};
