@@ -6,6 +6,7 @@
 mod case;
 mod exit;
 mod file;
+mod grid;
 mod json;
 mod junit;
 mod record;
