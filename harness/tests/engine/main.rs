@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cells;
 mod hopeless;
 mod known;
 mod ledger;
