@@ -1,17 +1,18 @@
 //! The end of a run on a terminal: least important first, because the last lines are the ones still on the screen.
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use crate::{
     case::story,
     exit::beyond_cases,
+    grid::grid,
     record::{CaseRecord, Cluster, Report, Summary, Verdict},
     style::{Style, count, duration, word},
     text::{clean, one_line, wrap},
 };
 
 /// The whole summary, ending in a line break: what was set aside and why, every errored and failed case, what went
-/// wrong beyond the cases, then the counts.
+/// wrong beyond the cases, the grid of cells, then the counts.
 #[must_use]
 pub fn to_terminal(report: &Report, style: Style) -> String {
     let mut blocks = vec![
@@ -25,6 +26,7 @@ pub fn to_terminal(report: &Report, style: Style) -> String {
         blocks.extend(cases.map(|case| story(case, style)));
     }
     blocks.push(beyond_cases(report).iter().flat_map(|reason| problem(reason, style)).collect());
+    blocks.push(grid(report, style));
     blocks.push(closing(report, style));
     blocks.retain(|lines| !lines.is_empty());
     let blocks: Vec<_> = blocks.iter().map(|lines| lines.join("\n")).collect();
@@ -74,7 +76,12 @@ fn problem(reason: &str, style: Style) -> Vec<String> {
 
 fn closing(report: &Report, style: Style) -> Vec<String> {
     let mut lines = counts(report, style);
-    lines.extend(wrap(&ground(report.cluster.as_ref()), style.columns(0)));
+    let mut grounds: IndexSet<String> =
+        report.cells.iter().filter_map(|cell| cell.cluster.as_ref()).map(ground).collect();
+    if grounds.is_empty() {
+        grounds.insert(report.cluster.as_ref().map_or_else(|| "no cluster was reached".to_owned(), ground));
+    }
+    lines.extend(grounds.iter().flat_map(|ground| wrap(ground, style.columns(0))));
     lines
 }
 
@@ -105,9 +112,8 @@ fn counts(report: &Report, style: Style) -> Vec<String> {
     lines
 }
 
-/// What the run stood on.
-fn ground(cluster: Option<&Cluster>) -> String {
-    let Some(cluster) = cluster else { return "no cluster was reached".to_owned() };
+/// What a cell stood on.
+fn ground(cluster: &Cluster) -> String {
     let Cluster { provider, context, kubernetes_version: version, .. } = cluster;
     one_line(&if cluster.simulated {
         format!("simulated cluster, Kubernetes {version}: nothing was tested on a real one")
