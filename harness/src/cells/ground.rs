@@ -30,7 +30,7 @@ pub enum Ground {
         provider: &'static str,
         options: ConnectOptions,
         directory: PathBuf,
-        connection: Connection,
+        connection: Box<Connection>,
         first: Option<Box<Cluster>>,
     },
 }
@@ -43,7 +43,7 @@ impl Ground {
         directory: PathBuf,
     ) -> Result<Self, ConnectError> {
         let cluster = connect(&options, &directory).await?;
-        let connection = cluster.connection.clone();
+        let connection = Box::new(cluster.connection.clone());
         Ok(Self::Real { provider, options, directory, connection, first: Some(Box::new(cluster)) })
     }
 
@@ -60,7 +60,7 @@ impl Ground {
                 (!known).then(|| format!("1.{least} to 1.{most} can be simulated"))
             }
             Self::Real { connection, .. } => {
-                let Connection { context, git_version, version, .. } = connection;
+                let Connection { context, git_version, version, .. } = connection.as_ref();
                 (!wish.accepts(version)).then(|| format!("{context} is {git_version}"))
             }
         }

@@ -218,14 +218,14 @@ impl Owner<'_> {
 
     fn ended(&mut self, ended: Result<(Id, (Ground, Left)), JoinError>) {
         match ended {
-            Ok((id, (ground, Left { interrupted, problems, kept, leftovers, left_behind }))) => {
+            Ok((id, (ground, Left { interrupted, problems, kept, leftovers, behind }))) => {
                 self.tasks.remove(&id);
                 self.idle.push(ground);
                 self.left.interrupted |= interrupted;
                 self.left.problems.extend(problems);
                 self.left.kept.extend(kept);
                 self.left.leftovers.extend(leftovers);
-                self.left.left_behind |= left_behind;
+                self.left.behind |= behind;
             }
             // The others go on; its cases have no verdict, and its cluster is used no more.
             Err(error) => {
@@ -267,8 +267,8 @@ impl Owner<'_> {
         self.left.interrupted |= !rest.is_empty()
             && (self.signals.interrupt.is_cancelled()
                 || self.deadline.is_some_and(|deadline| Instant::now() >= deadline));
-        let Left { interrupted, problems, kept, leftovers, left_behind } = self.left;
-        RunOutcome { interrupted, problems, kept, leftovers, left_behind }
+        let Left { interrupted, problems, kept, leftovers, behind } = self.left;
+        RunOutcome { interrupted, problems, kept, leftovers, left_behind: behind }
     }
 
     fn refused(&self, wish: Option<KubernetesWish>) -> Option<String> {

@@ -46,14 +46,14 @@ pub struct Left {
     /// What the cell left on its cluster, took from it or changed, by comparison.
     pub leftovers: Vec<String>,
     /// Whether something is still to be taken back.
-    pub left_behind: bool,
+    pub behind: bool,
 }
 
 /// Runs the cell, again as often as it is asked for, and gives the ground back.
 pub async fn work(mut ground: Ground, job: Job) -> (Ground, Left) {
     let mut left = Left::default();
     for round in 1..=job.repeat.times {
-        let outcome = match job.round(&mut ground, round).await {
+        let outcome = match Box::pin(job.round(&mut ground, round)).await {
             Ok(outcome) => outcome,
             Err(problem) => {
                 left.problems.push(job.named(problem));
@@ -61,7 +61,7 @@ pub async fn work(mut ground: Ground, job: Job) -> (Ground, Left) {
             }
         };
         left.interrupted |= outcome.interrupted;
-        left.left_behind |= outcome.left_behind;
+        left.behind |= outcome.left_behind;
         let dirty = outcome.left_behind || !outcome.problems.is_empty() || !outcome.leftovers.is_empty();
         left.leftovers.extend(outcome.leftovers.into_iter().map(|left| job.named(left)));
         left.problems.extend(outcome.problems.into_iter().map(|problem| job.named(problem)));
@@ -76,7 +76,7 @@ pub async fn work(mut ground: Ground, job: Job) -> (Ground, Left) {
         }
     }
     // What is still to be taken back needs the programs that lie there.
-    if !job.options.keep && !left.left_behind && !job.cell.name.is_empty() {
+    if !job.options.keep && !left.behind && !job.cell.name.is_empty() {
         // What cannot be removed goes with the run's folder, or stays in the system's for temporary files.
         let _ = std::fs::remove_dir_all(&job.cell.identity.directory);
     }
