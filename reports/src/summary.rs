@@ -5,13 +5,14 @@ use indexmap::{IndexMap, IndexSet};
 use crate::{
     case::story,
     exit::beyond_cases,
+    facts::slowest,
     grid::grid,
     record::{CaseRecord, Cluster, Report, Summary, Verdict},
     style::{Style, count, duration, word},
     text::{clean, one_line, wrap},
 };
 
-/// The whole summary, ending in a line break: what was set aside and why, every errored and failed case, what went
+/// The whole summary, ending in a line break: what was set aside and why, the slowest, every errored and failed case, what went
 /// wrong beyond the cases, the grid of cells, then the counts.
 #[must_use]
 pub fn to_terminal(report: &Report, style: Style) -> String {
@@ -20,6 +21,7 @@ pub fn to_terminal(report: &Report, style: Style) -> String {
             .into_iter()
             .flat_map(|verdict| set_aside(report, verdict, style))
             .collect(),
+        slow(report, style),
     ];
     for verdict in [Verdict::Errored, Verdict::Flaky, Verdict::Failed] {
         let cases = report.cases.iter().filter(|case| case.verdict == Some(verdict));
@@ -57,6 +59,19 @@ fn set_aside(report: &Report, verdict: Option<Verdict>, style: Style) -> Vec<Str
         }
     }
     lines
+}
+
+/// The slowest cases, the slowest last.
+fn slow(report: &Report, style: Style) -> Vec<String> {
+    let cases = slowest(report);
+    if cases.is_empty() {
+        return Vec::new();
+    }
+    let line = |case: &&CaseRecord| {
+        let time = style.paint(case.verdict, &format!("{:>9}", duration(case.duration_ms)));
+        format!("{time}  {}", one_line(&case.id))
+    };
+    std::iter::once("slowest:".to_owned()).chain(cases.iter().rev().map(line)).collect()
 }
 
 /// `by install/istio`, whether the reason is a bare id, says so itself, or is a sentence.
