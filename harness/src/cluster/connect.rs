@@ -92,6 +92,7 @@ pub async fn connect(options: &ConnectOptions, directory: &Path) -> Result<Clust
             in_cluster: options.in_cluster,
         },
         kubeconfig: path,
+        identity: tokio::sync::OnceCell::new(),
         outage: super::OUTAGE,
         pace: super::Pace::REAL,
         reach: super::Reach::default(),

@@ -15,6 +15,7 @@ use tokio::{
 
 use super::{
     args::{Choosing, ClusterArgs, ClusterKind, RunArgs},
+    begin::begin,
     live::Live,
     recorder::Recorder,
     show::{self, err, out},
@@ -49,18 +50,10 @@ pub type Observer = Box<dyn FnMut(&Event) + Send>;
 
 /// The run, as a table of contents.
 pub fn run(args: &RunArgs, quiet: bool, verbose: bool) -> u8 {
-    let prepared = match prepare(&args.choosing) {
+    let prepared = match begin(&args.choosing, Some(&args.cluster)) {
         Ok(prepared) => prepared,
-        Err(diagnostics) => {
-            show::diagnostics(&diagnostics);
-            return ERRORED;
-        }
+        Err(code) => return code,
     };
-    show::diagnostics(&prepared.warnings);
-    if let Some(contradiction) = args.cluster.contradiction() {
-        show::diagnostics(&[contradiction]);
-        return ERRORED;
-    }
     let style = show::style(verbose);
     let live = Live::new(&prepared.plan, style, quiet);
     let ran = match execute_plan(args, &prepared, watching(live)) {
