@@ -148,7 +148,9 @@ impl<'a> Outlook<'a> {
                 touches: None,
                 effects: Vec::new(),
             };
-            steps.iter().for_each(|step| step.collect.effects(&mut scene));
+            for step in &steps {
+                step.collect.effects(&mut scene);
+            }
             rights.extend(scene.effects.into_iter().filter_map(|effect| match effect {
                 Effect::Needs(right) => Some(right),
                 _ => None,
