@@ -124,7 +124,9 @@ async fn leaves_nothing_out() {
         ("suite", format!("{head} Suite\nmetadata: {{name: t}}\nnamespace: default\n{collects}\n")),
         ("scenario", format!("{head} Scenario\nmetadata: {{name: s}}\n{cases}\n")),
     ];
-    texts.map(|(name, text)| std::fs::write(suite.path().join(format!("{name}.yaml")), text).unwrap());
+    for (name, text) in texts {
+        std::fs::write(suite.path().join(format!("{name}.yaml")), text).unwrap();
+    }
     let site = Site::of(suite.path(), &[]).await;
     let left_out = async |also: &[Optional]| {
         site.grant(&site.prepared.plan.outlook().rules_with(None, also)).await;
@@ -138,7 +140,7 @@ async fn leaves_nothing_out() {
         while let Ok(event) = inbox.try_recv() {
             match event {
                 Event::CaseFinished { record, .. } => {
-                    lacking.extend(record.diagnosis.expect("it failed").not_collected)
+                    lacking.extend(record.diagnosis.expect("it failed").not_collected);
                 }
                 Event::Note(text) => unseen.extend(text.contains("may not be listed").then_some(text)),
                 _ => {}
