@@ -10,6 +10,7 @@ mod difference;
 mod exit;
 mod facts;
 mod file;
+mod grid;
 mod html;
 mod json;
 mod junit;

@@ -34,10 +34,11 @@ impl Plan {
                 outlook.add(effect, &case.id);
             }
         }
-        for effect in self.checks.iter().flat_map(|check| &check.effects) {
+        let checks = self.checks();
+        for effect in checks.iter().flat_map(|check| &check.effects) {
             outlook.add(effect, "preflight");
         }
-        outlook.rooms.extend(self.checks.iter().filter_map(|check| match &check.question {
+        outlook.rooms.extend(checks.into_iter().filter_map(|check| match &check.question {
             Asked::Room(room) => Some(room),
             Asked::Expect(_) | Asked::Kubernetes(_) => None,
         }));

@@ -70,7 +70,10 @@ fn prepared(folder: &Path, kubeconfig: &Path, cases: &str) -> (RunArgs, Prepared
 
 fn carry_out(api: &Arc<Api>, folder: &Path, cases: &str) -> std::thread::JoinHandle<Ran> {
     let (args, prepared) = prepared(folder, &api.kubeconfig(folder), cases);
-    std::thread::spawn(move || execute_plan(&args, &prepared, Box::new(|_| {})).unwrap())
+    std::thread::spawn(move || {
+        let clusters = args.clusters().unwrap();
+        execute_plan(&args, &prepared, clusters, Box::new(|_| {})).unwrap()
+    })
 }
 
 #[tokio::test]
