@@ -15,6 +15,7 @@ mod html;
 mod json;
 mod junit;
 mod markdown;
+mod merge;
 mod record;
 mod redacted;
 mod repeated;
@@ -35,9 +36,10 @@ pub use html::to_html;
 pub use json::{ReadError, from_json, json_schema, to_json};
 pub use junit::to_junit;
 pub use markdown::to_markdown;
+pub use merge::{Allowed, MergeError, Part, merge};
 pub use record::{
-    CaseRecord, CaseRun, CellRecord, Cluster, FileDigest, ImageSeen, Moment, MomentKind, Place, Report, RunInfo,
-    SCHEMA_VERSION, StepRecord, SuiteInfo, Summary, Verdict,
+    CaseRecord, CaseRun, CellRecord, Cluster, FileDigest, ImageSeen, MergedRun, Moment, MomentKind, Place, Report,
+    RunInfo, SCHEMA_VERSION, StepRecord, SuiteInfo, Summary, Verdict,
 };
 pub use redacted::{Redaction, count_redacted};
 pub use repeated::repeated;
