@@ -3,9 +3,11 @@
 //! A [`Report`] is the one truth about a run: every format is drawn from it and nothing else, so that no two formats can
 //! disagree. This crate knows nothing of Kubernetes.
 
+mod baseline;
 mod bundle;
 mod case;
 mod diagnosis;
+mod diff;
 mod difference;
 mod exit;
 mod facts;
@@ -27,9 +29,11 @@ mod timeline;
 #[cfg(test)]
 mod samples;
 
+pub use baseline::{Baseline, BaselineCase, BaselineCell, BaselineError, BaselineRun, BaselineSuite, KnownFailure};
 pub use bundle::{BundleError, bundle};
 pub use case::case_line;
 pub use diagnosis::{Diagnosis, Evidence, EvidenceKind};
+pub use diff::{Change, Changed, DIFF_VERSION, Diff, Known, KnownState, Side, Slower, SlowerCase};
 pub use exit::{ERRORED, FAILED, INTERRUPTED, Outcome, PASSED, exit_code};
 pub use file::{JUNIT_XML, Keeper, REPORT_HTML, REPORT_JSON, REPORT_MD, WriteError, write_all, write_final};
 pub use html::to_html;

@@ -13,7 +13,8 @@ use crate::{
     style::{count, duration, word},
 };
 use case::{line, story};
-use escape::{code, html, inline};
+use escape::html;
+pub(crate) use escape::{code, inline};
 
 /// Bytes that the stories of cases may fill together. What else there is stays well within the rest.
 const FOR_STORIES: usize = 40_000;
@@ -153,21 +154,21 @@ fn stood_on(report: &Report) -> String {
     table(&["", ""], &rows) + &more(images.len(), MOST_ROWS)
 }
 
-fn fold(title: &str, body: &str) -> String {
+pub(crate) fn fold(title: &str, body: &str) -> String {
     match body.is_empty() {
         true => String::new(),
         false => format!("<details><summary>{}</summary>\n\n{body}\n</details>\n", html(title)),
     }
 }
 
-fn table(heads: &[&str], rows: &[String]) -> String {
+pub(crate) fn table(heads: &[&str], rows: &[String]) -> String {
     match rows.is_empty() {
         true => String::new(),
         false => format!("| {} |\n|{}\n{}", heads.join(" | "), "---|".repeat(heads.len()), rows.concat()),
     }
 }
 
-fn more(all: usize, shown: usize) -> String {
+pub(crate) fn more(all: usize, shown: usize) -> String {
     if all > shown { format!("\nand {} more, in the whole report\n", all - shown) } else { String::new() }
 }
 
