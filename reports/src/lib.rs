@@ -21,6 +21,7 @@ mod merge;
 mod record;
 mod redacted;
 mod repeated;
+mod statement;
 mod style;
 mod summary;
 mod text;
@@ -47,6 +48,10 @@ pub use record::{
 };
 pub use redacted::{Redaction, count_redacted};
 pub use repeated::repeated;
+pub use statement::{
+    Environment, Harness, Implementation, KnownFailedTest, Profile, Statement, StatementError, StatementResult,
+    StatementSuite, Statistics, Status, StatusResult, product_version, statement_schema,
+};
 pub use style::Style;
 pub use summary::to_terminal;
 pub use timeline::Timeline;
