@@ -28,6 +28,8 @@ mod text;
 mod timeline;
 
 #[cfg(test)]
+mod agreement;
+#[cfg(test)]
 mod samples;
 
 pub use baseline::{Baseline, BaselineCase, BaselineCell, BaselineError, BaselineRun, BaselineSuite, KnownFailure};

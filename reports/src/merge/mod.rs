@@ -6,6 +6,8 @@
 mod case;
 mod cells;
 
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
 
@@ -155,7 +157,6 @@ fn assembled(parts: &[Part], cells: Vec<CellRecord>, cases: Vec<CaseRecord>) -> 
     };
     let runs: Vec<&RunInfo> = parts.iter().map(|part| &part.report.run).collect();
     let whole = counts.pending == 0;
-    let unproved = counts.pending + counts.errored + counts.blocked > 0;
     let mut suite = last.suite.clone();
     suite.variables.retain(|name, value| parts.iter().all(|part| part.report.suite.variables.get(name) == Some(value)));
     let mut report = Report {
@@ -166,8 +167,7 @@ fn assembled(parts: &[Part], cells: Vec<CellRecord>, cases: Vec<CaseRecord>) -> 
             started_at: runs[0].started_at.clone(),
             finished_at: runs.iter().filter_map(|run| run.finished_at.clone()).max().filter(|_| whole),
             duration_ms: runs.iter().map(|run| run.duration_ms).sum(),
-            // What an interrupted run left out may have been proved by another.
-            interrupted: unproved && runs.iter().any(|run| run.interrupted),
+            interrupted: parts.iter().any(|part| is_cut_off(&part.report, &cases)),
             shard: None,
             merged_from: parts.iter().flat_map(|part| merged_runs(&part.report)).collect(),
         },
@@ -187,6 +187,15 @@ fn assembled(parts: &[Part], cells: Vec<CellRecord>, cases: Vec<CaseRecord>) -> 
     }
     report.refresh();
     report
+}
+
+/// Whether a run was interrupted and what it left out has not all been proved by another. One that was interrupted although all its
+/// cases had ended has not taken everything back in peace, which no other run makes good.
+fn is_cut_off(report: &Report, merged: &[CaseRecord]) -> bool {
+    let open = |case: &&CaseRecord| matches!(case.verdict, None | Some(Verdict::Errored | Verdict::Blocked));
+    let left: HashSet<&str> = report.cases.iter().filter(open).map(|case| case.id.as_str()).collect();
+    report.run.interrupted
+        && (left.is_empty() || merged.iter().filter(open).any(|case| left.contains(case.id.as_str())))
 }
 
 fn merged_runs(report: &Report) -> Vec<MergedRun> {
