@@ -10,7 +10,7 @@ use crate::diagnosis::Diagnosis;
 
 /// The version of `report.json`'s shape. A reader accepts any report whose major number it knows; fields are only added
 /// within one, so that no type here denies fields it does not know.
-pub const SCHEMA_VERSION: &str = "1.1";
+pub const SCHEMA_VERSION: &str = "1.2";
 
 /// One whole run, finished or not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -56,6 +56,25 @@ pub struct RunInfo {
     /// `2/5`: the run took the second of five parts of what was selected.
     #[serde(default)]
     pub shard: Option<String>,
+    /// The runs that this one was merged from, the oldest first; empty for a run itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merged_from: Vec<MergedRun>,
+}
+
+/// A run that has become part of a merged report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MergedRun {
+    pub id: String,
+    pub meshproof_version: String,
+    /// As for a run.
+    pub started_at: String,
+    pub finished_at: Option<String>,
+    pub duration_ms: u64,
+    pub interrupted: bool,
+    pub shard: Option<String>,
+    /// Of the suite that it ran.
+    pub suite_digest: String,
 }
 
 /// One cell of the matrix: what was proved with these values, and where.

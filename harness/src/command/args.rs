@@ -152,7 +152,7 @@ pub struct RunArgs {
     /// Run everything again until a case fails; with --repeat, so many times at most.
     #[arg(long)]
     pub until_failure: bool,
-    /// Write report.json, junit.xml and, at the end, report.html there.
+    /// Write report.json, junit.xml and, at the end, report.html and report.md there.
     #[arg(long, value_name = "DIR", env = "MESHPROOF_REPORT_DIR")]
     pub report_dir: Option<PathBuf>,
     /// Begin nothing more after the first case that fails or errors.
@@ -280,6 +280,9 @@ pub struct SchemaArgs {
     /// The schema of report.json instead.
     #[arg(long)]
     pub report: bool,
+    /// The schema of a conformance statement instead.
+    #[arg(long, conflicts_with = "report")]
+    pub statement: bool,
 }
 
 impl Choosing {

@@ -47,6 +47,7 @@ impl Recorder {
                 duration_ms: 0,
                 interrupted: false,
                 shard: shard.map(|shard| shard.to_string()),
+                merged_from: Vec::new(),
             },
             suite: SuiteInfo {
                 name: plan.suite.clone(),
