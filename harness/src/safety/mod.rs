@@ -12,7 +12,7 @@ pub use compare::{Difference, Doer, compare};
 pub use footprint::{Footprint, Key, Seen};
 pub use labels::find as by_labels;
 pub use lease::NAMESPACE as LEASE_NAMESPACE;
-pub use orphans::RUN_VARIABLE;
+pub use orphans::{RUN_VARIABLE, UNDER_WAY};
 pub use recover::{Unrecovered, is_home, recover};
 
 use std::{
