@@ -4,6 +4,7 @@
 
 pub mod action;
 pub mod artifact;
+pub mod cells;
 pub mod cluster;
 pub mod command;
 pub mod conformance;
@@ -12,6 +13,7 @@ pub mod diagnostic;
 pub mod effect;
 pub mod engine;
 pub mod expectation;
+pub mod history;
 pub mod journal;
 pub mod language;
 pub mod load;

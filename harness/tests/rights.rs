@@ -192,7 +192,7 @@ impl Site {
         };
         let prepared = prepare(&choosing).unwrap_or_else(|problems| panic!("{problems:?}"));
         let work = make_directory(&prepared.run).unwrap();
-        let options = SimulateOptions { releases: prepared.plan.releases.clone(), ..SimulateOptions::default() };
+        let options = SimulateOptions { releases: prepared.plan.releases(), ..SimulateOptions::default() };
         let simulated = start_simulated(&options, &work).await.unwrap();
         let kubeconfig = Kubeconfig::read_from(&simulated.kubeconfig).unwrap();
         let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();

@@ -10,9 +10,11 @@ mod difference;
 mod exit;
 mod facts;
 mod file;
+mod grid;
 mod html;
 mod json;
 mod junit;
+mod markdown;
 mod record;
 mod redacted;
 mod repeated;
@@ -28,10 +30,11 @@ pub use bundle::{BundleError, bundle};
 pub use case::case_line;
 pub use diagnosis::{Diagnosis, Evidence, EvidenceKind};
 pub use exit::{ERRORED, FAILED, INTERRUPTED, Outcome, PASSED, exit_code};
-pub use file::{JUNIT_XML, Keeper, REPORT_HTML, REPORT_JSON, WriteError, write_all, write_final};
+pub use file::{JUNIT_XML, Keeper, REPORT_HTML, REPORT_JSON, REPORT_MD, WriteError, write_all, write_final};
 pub use html::to_html;
 pub use json::{ReadError, from_json, json_schema, to_json};
-pub use junit::{JunitError, to_junit};
+pub use junit::to_junit;
+pub use markdown::to_markdown;
 pub use record::{
     CaseRecord, CaseRun, CellRecord, Cluster, FileDigest, ImageSeen, Moment, MomentKind, Place, Report, RunInfo,
     SCHEMA_VERSION, StepRecord, SuiteInfo, Summary, Verdict,

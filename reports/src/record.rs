@@ -334,7 +334,8 @@ impl Summary {
         all.into_iter().filter(|(_, n)| *n > 0)
     }
 
-    fn add(&mut self, verdict: Option<Verdict>) {
+    /// Counts one case more.
+    pub fn add(&mut self, verdict: Option<Verdict>) {
         *match verdict {
             Some(Verdict::Passed) => &mut self.passed,
             Some(Verdict::Failed) => &mut self.failed,

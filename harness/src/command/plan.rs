@@ -25,7 +25,7 @@ use crate::{
 
 /// The variables, each case with its steps, and what all of them together do. Only `--live` contacts anything.
 pub fn plan(args: &PlanArgs) -> u8 {
-    let prepared = match begin(&args.choosing, args.live.then_some(&args.cluster)) {
+    let prepared = match begin(&args.choosing, args.live.then(|| args.cluster.contradiction()).flatten()) {
         Ok(prepared) => prepared,
         Err(code) => return code,
     };

@@ -18,7 +18,7 @@ use crate::{
 
 /// Tells what is in the way of a run, all at once. Exit code 2 if anything is.
 pub fn preflight(args: &PreflightArgs) -> u8 {
-    let prepared = match begin(&args.choosing, Some(&args.cluster)) {
+    let prepared = match begin(&args.choosing, args.cluster.contradiction()) {
         Ok(prepared) => prepared,
         Err(code) => return code,
     };

@@ -3,11 +3,10 @@
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
     path::Path,
+    time::Duration,
 };
 
-use clap::ValueEnum;
-use indexmap::IndexMap;
-use meshproof_reports::{Cluster as ClusterRecord, ERRORED, Report, exit_code, to_terminal};
+use meshproof_reports::{ERRORED, Report, exit_code, to_terminal};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
@@ -21,12 +20,14 @@ use super::{
     show::{self, err, out},
 };
 use crate::{
+    cells::{self, CellOptions, Clusters, RunEvent},
     cluster::{Cluster, ConnectError, ConnectOptions, SimulateOptions, connect, simulate},
     diagnostic::{Diagnostic, all_warnings},
-    engine::{Event, Options, Outcome, Signals, execute, make_directory},
+    engine::{Options, Signals, make_directory},
+    history::History,
     journal::state_directory,
     load::{Loaded, load},
-    plan::{Plan, RunIdentity, Selection, plan, select},
+    plan::{Plan, RunIdentity, Selection, plan, select, shard},
     redact::Secrets,
     safety::Safety,
 };
@@ -35,6 +36,8 @@ use crate::{
 pub struct Prepared {
     pub plan: Plan,
     pub run: RunIdentity,
+    /// What earlier runs took.
+    pub history: History,
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -46,17 +49,25 @@ pub struct Ran {
 }
 
 /// Is told each event as it happens.
-pub type Observer = Box<dyn FnMut(&Event) + Send>;
+pub type Observer = Box<dyn FnMut(&RunEvent) + Send>;
 
 /// The run, as a table of contents.
 pub fn run(args: &RunArgs, quiet: bool, verbose: bool) -> u8 {
-    let prepared = match begin(&args.choosing, Some(&args.cluster)) {
+    let mut prepared = match begin(&args.choosing, args.contradiction()) {
         Ok(prepared) => prepared,
         Err(code) => return code,
     };
+    let clusters = match args.clusters() {
+        Ok(clusters) => clusters,
+        Err(diagnostics) => {
+            show::diagnostics(&diagnostics);
+            return ERRORED;
+        }
+    };
+    remember(args, &mut prepared);
     let style = show::style(verbose);
-    let live = Live::new(&prepared.plan, style, quiet);
-    let ran = match execute_plan(args, &prepared, watching(live)) {
+    let live = Live::new(&prepared, args, style, quiet);
+    let ran = match execute_plan(args, &prepared, clusters, watching(live)) {
         Ok(ran) => ran,
         Err(problem) => {
             err(&format!("{problem}\n"));
@@ -71,6 +82,13 @@ pub fn run(args: &RunArgs, quiet: bool, verbose: bool) -> u8 {
         out(&format!("reports: {}\n", directory.display()));
     }
     exit_code(&ran.report)
+}
+
+/// Without a history that is named, what the same folder has of the run before.
+fn remember(args: &RunArgs, prepared: &mut Prepared) {
+    if let (true, Some(directory)) = (args.choosing.history.is_empty(), &args.report_dir) {
+        prepared.history = History::of_directory(directory);
+    }
 }
 
 /// Draws each event; what moves on the terminal goes with the observer.
@@ -97,7 +115,13 @@ pub fn prepare(choosing: &Choosing) -> Result<Prepared, Vec<Diagnostic>> {
         only: suite.only,
     };
     select(&mut plan, &selection).map_err(|diagnostic| vec![diagnostic])?;
-    Ok(Prepared { plan, run, warnings: diagnostics })
+    let history = History::read(&choosing.history).map_err(|diagnostic| vec![diagnostic])?;
+    if let Some(part) = choosing.shard {
+        let took =
+            |plan: &Plan, places: &[usize]| history.span(places.iter().map(|place| plan.cases[*place].id.as_str()));
+        shard(&mut plan, part, took).map_err(|diagnostic| vec![diagnostic])?;
+    }
+    Ok(Prepared { plan, run, history, warnings: diagnostics })
 }
 
 fn one_suite(mut loaded: Vec<Loaded>, diagnostics: &mut Vec<Diagnostic>) -> Option<Loaded> {
@@ -118,8 +142,13 @@ fn identity() -> RunIdentity {
     RunIdentity { id, directory }
 }
 
-/// Provides the cluster, executes the plan and keeps the records. `Err` is only for what keeps the run from having a report.
-pub fn execute_plan(args: &RunArgs, prepared: &Prepared, observer: Observer) -> Result<Ran, String> {
+/// Runs the plan's cells and keeps the records. `Err` is only for what keeps the run from having a report.
+pub fn execute_plan(
+    args: &RunArgs,
+    prepared: &Prepared,
+    clusters: Clusters,
+    observer: Observer,
+) -> Result<Ran, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -130,24 +159,14 @@ pub fn execute_plan(args: &RunArgs, prepared: &Prepared, observer: Observer) -> 
         let (events, inbox) = mpsc::unbounded_channel();
         let secrets = Secrets::default();
         prepared.plan.secrets.iter().for_each(|secret| secrets.learn(secret));
-        let recorder = Recorder::new(&prepared.plan, &prepared.run, args.report_dir.as_deref(), secrets.clone());
+        let recorder = Recorder::new(prepared, args.choosing.shard, args.report_dir.as_deref(), secrets.clone());
         let keeping = tokio::spawn(keep(inbox, recorder, observer));
-        let outcome = match provide(&args.cluster, &prepared.plan, &work, &secrets).await {
-            Ok(cluster) => {
-                let _ = events.send(Event::Connected(Box::new(describe(&args.cluster, &cluster))));
-                let options = options(args, &cluster, &work);
-                execute(&prepared.plan, cluster, &prepared.run, &options, events, &signals).await
-            }
-            Err(error) => {
-                drop(events);
-                Outcome { problems: vec![error.to_string()], ..Outcome::default() }
-            }
-        };
+        let options = options(args, prepared, &secrets);
+        let outcome = cells::run(&prepared.plan, &prepared.run, clusters, &options, events, &signals).await;
         let recorder = keeping.await.map_err(|error| format!("failed to keep the records: {error}"))?;
-        let kept = outcome.kept.clone();
+        let (kept, needed) = (outcome.kept.clone(), outcome.left_behind);
         let report = recorder.finish(outcome);
         // What is still to be taken back needs the programs that lie there.
-        let needed = report.problems.iter().any(|problem| problem.starts_with("left behind"));
         clean(&work, args.keep || needed);
         Ok(Ran { report, kept })
     });
@@ -168,50 +187,52 @@ pub(super) async fn provide(
     }
     let standard = SimulateOptions::default();
     let version = args.kubernetes.clone().unwrap_or(standard.version.clone());
-    simulate(&SimulateOptions { version, releases: plan.releases.clone(), secrets: secrets.clone(), ..standard }, work)
-        .await
+    simulate(&SimulateOptions { version, releases: plan.releases(), secrets: secrets.clone(), ..standard }, work).await
 }
 
-fn options(args: &RunArgs, cluster: &Cluster, work: &Path) -> Options {
+fn options(args: &RunArgs, prepared: &Prepared, secrets: &Secrets) -> CellOptions {
     // Nobody comes back to a cluster that ends with this process.
-    let state = if cluster.simulator.is_some() { Some(work.to_owned()) } else { None };
+    let simulated = args.cluster.kind == ClusterKind::Simulated;
+    let state = simulated.then(|| prepared.run.directory.clone());
     let state = state.or_else(|| args.state_dir.clone()).or_else(state_directory);
     let safety = state.map(|state| Safety {
         state,
         wait: args.wait.map(|wait| wait.0).unwrap_or_default(),
         inventory: !args.no_inventory,
     });
-    Options {
-        safety,
-        preflight: !args.no_preflight,
-        jobs: args.jobs.max(1),
-        fail_fast: args.fail_fast,
-        keep: args.keep,
-        timeout: args.timeout.map(|timeout| timeout.0),
-        ..Options::default()
-    }
-}
-
-fn describe(args: &ClusterArgs, cluster: &Cluster) -> ClusterRecord {
-    let connection = &cluster.connection;
-    ClusterRecord {
-        provider: args.kind.to_possible_value().map_or_else(String::new, |kind| kind.get_name().to_owned()),
-        context: connection.context.clone(),
-        server: connection.server.clone(),
-        kubernetes_version: connection.git_version.clone(),
-        simulated: cluster.simulator.is_some(),
-        versions: IndexMap::from([("kubernetes".to_owned(), connection.git_version.clone())]),
-        images: Vec::new(),
+    CellOptions {
+        engine: Options {
+            safety,
+            preflight: !args.no_preflight,
+            jobs: args.jobs.max(1),
+            fail_fast: args.fail_fast,
+            keep: args.keep,
+            timeout: args.timeout.map(|timeout| timeout.0),
+            ..Options::default()
+        },
+        repeat: args.repeat(),
+        history: prepared.history.clone(),
+        secrets: secrets.clone(),
     }
 }
 
 /// Takes in events until there are no more.
-async fn keep(mut inbox: mpsc::UnboundedReceiver<Event>, mut recorder: Recorder, mut observer: Observer) -> Recorder {
+async fn keep(
+    mut inbox: mpsc::UnboundedReceiver<RunEvent>,
+    mut recorder: Recorder,
+    mut observer: Observer,
+) -> Recorder {
     recorder.keep();
+    let mut clock = tokio::time::interval(Duration::from_secs(1));
+    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let due = recorder.due;
         let event = tokio::select! {
             event = inbox.recv() => event,
+            _ = clock.tick() => {
+                observer(&RunEvent::Second);
+                continue;
+            }
             () = async { tokio::time::sleep_until(due.unwrap_or_else(tokio::time::Instant::now)).await }, if due.is_some() => {
                 recorder.keep();
                 continue;

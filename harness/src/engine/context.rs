@@ -148,7 +148,14 @@ impl Context<'_> {
     pub fn note(&self, what: String) {
         if let Some(index) = self.index {
             // Nobody listens any more once the run is over.
-            let _ = self.events.send(Event::Waiting { index, what, deadline: self.deadline });
+            let _ = self.events.send(Event::Waiting { index, what, deadline: self.deadline, at: Instant::now() });
+        }
+    }
+
+    /// Tells what the case sees of what it waits for. Call it only when that is not as before.
+    pub fn saw(&self, what: &str, met: bool) {
+        if let Some(index) = self.index {
+            let _ = self.events.send(Event::Seen { index, what: what.to_owned(), met, at: Instant::now() });
         }
     }
 

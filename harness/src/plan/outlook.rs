@@ -40,13 +40,14 @@ impl Plan {
                 outlook.add(effect, &case.id);
             }
         }
-        for effect in self.checks.iter().flat_map(|check| &check.effects) {
+        let checks = self.checks();
+        for effect in checks.iter().flat_map(|check| &check.effects) {
             outlook.add(effect, "preflight");
         }
         let mut cells = BTreeSet::new();
         let collects = self.cases.iter().filter(|case| cells.insert(case.cell.index));
         outlook.collects.extend(collects.flat_map(|case| &case.cell.diagnose));
-        outlook.rooms.extend(self.checks.iter().filter_map(|check| match &check.question {
+        outlook.rooms.extend(checks.into_iter().filter_map(|check| match &check.question {
             Asked::Room(room) => Some(room),
             Asked::Expect(_) | Asked::Kubernetes(_) => None,
         }));

@@ -298,7 +298,7 @@ mod tests {
 
     use super::*;
     use crate::plan::{
-        Choices,
+        Choices, Sampling,
         testing::{PODS, planned_as, scenario, suite},
     };
 
@@ -326,7 +326,7 @@ matrix: {version: [1.19.0, 1.24.1]}
             set.iter().filter_map(|text| text.split_once('=')).map(|(name, value)| (name.to_owned(), value.to_owned()));
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(&file, environment).unwrap();
-        Choices { set: set.collect(), environment: read_environment(file.path()).unwrap(), matrix: false }
+        Choices { set: set.collect(), environment: read_environment(file.path()).unwrap(), matrix: Sampling::Variables }
     }
 
     #[rstest]

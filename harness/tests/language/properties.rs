@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use meshproof::{
     diagnostic::{Source, Span},
     load::load,
-    plan::{Choices, RunIdentity, plan},
+    plan::{Choices, RunIdentity, Sampling, plan},
     yaml::{Node, parse},
 };
 use proptest::prelude::*;
@@ -135,7 +135,7 @@ fn read(bytes: &[u8]) {
     let (loaded, mut diagnostics) = load(&[path]);
     let run = RunIdentity { id: "check".into(), directory: "/run".into() };
     for suite in &loaded {
-        let choices = Choices { matrix: true, ..Choices::default() };
+        let choices = Choices { matrix: Sampling::All, ..Choices::default() };
         diagnostics.extend(plan(suite, &choices, &run).1);
     }
     for span in diagnostics.iter().filter_map(|diagnostic| diagnostic.span.as_ref()) {

@@ -120,8 +120,8 @@ fn written(folder: &Path) -> BTreeMap<String, String> {
     let args: RunArgs = *args;
     let prepared = prepare(&args.choosing).unwrap_or_else(|problems| panic!("{problems:?}"));
     let (told, heard) = std::sync::mpsc::channel();
-    let observer = Box::new(move |event: &meshproof::engine::Event| told.send(format!("{event:?}")).unwrap());
-    let ran = execute_plan(&args, &prepared, observer).unwrap();
+    let observer = Box::new(move |event: &meshproof::cells::RunEvent| told.send(format!("{event:?}")).unwrap());
+    let ran = execute_plan(&args, &prepared, args.clusters().unwrap(), observer).unwrap();
     let mut all = BTreeMap::from([
         ("the terminal".to_owned(), to_terminal(&ran.report, Style { verbose: true, ..Style::default() })),
         ("the events".to_owned(), heard.iter().collect()),
