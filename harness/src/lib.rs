@@ -25,3 +25,5 @@ pub mod yaml;
 
 /// The name under which the API server keeps what this program changes.
 pub const FIELD_MANAGER: &str = "meshproof";
+/// How this program names itself to every server.
+pub const USER_AGENT: &str = concat!("meshproof/", env!("CARGO_PKG_VERSION"));

@@ -51,7 +51,7 @@ impl<'a> Registry<'a> {
         let credentials = Credentials::load(settings.docker_config.as_deref(), target)?;
         let builder = || {
             let builder = Client::builder()
-                .user_agent(concat!("meshproof/", env!("CARGO_PKG_VERSION")))
+                .user_agent(crate::USER_AGENT)
                 .connect_timeout(settings.connect_timeout)
                 .read_timeout(settings.silence_timeout)
                 // A digest is that of the bytes as they are stored.

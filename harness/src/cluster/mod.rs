@@ -21,7 +21,8 @@ pub use trouble::Trouble;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use meshproof_simulator::Simulator;
-use tokio::time::Instant;
+use tokio::{sync::OnceCell, time::Instant};
+use tokio_util::sync::CancellationToken;
 
 use crate::redact::Secrets;
 
@@ -48,12 +49,26 @@ pub struct Cluster {
     pub simulator: Option<Simulator>,
     /// What no report may tell.
     pub secrets: Secrets,
+    /// The uid of `kube-system`, once it is known.
+    identity: OnceCell<String>,
 }
 
 /// So long an API server may take to answer a program's way of asking.
 const ANSWER: Duration = Duration::from_secs(5);
 
 impl Cluster {
+    /// The uid of `kube-system`, which lives as long as the cluster: asked for once. `None` where it may not be seen.
+    pub async fn identity(&self) -> Option<&str> {
+        let asked = self.identity.get_or_try_init(|| async {
+            let path = Kind::built_in("Namespace").expect("it is in the table").path(None, Some("kube-system"));
+            let deadline = Instant::now() + 2 * ANSWER;
+            let answer = self.request(&path, &Verb::Get, deadline, &CancellationToken::new()).await?;
+            let uid = answer.body["metadata"]["uid"].as_str().map(str::to_owned);
+            uid.ok_or_else(|| Trouble::Unreadable("kube-system has no uid".to_owned()))
+        });
+        asked.await.ok().map(String::as_str)
+    }
+
     /// Whether programs could reach the API server all the time since `outages` were counted, and can now. An API server that
     /// ends keeps its open connections for a while and takes no new ones: watches go on, and programs find nothing.
     pub async fn was_reachable(&self, outages: u64) -> bool {

@@ -11,6 +11,7 @@ use crate::{
     cells::{Clusters, Repeat, read_contexts},
     cluster::{ConnectOptions, SimulateOptions},
     diagnostic::Diagnostic,
+    effect::Optional,
     language::formats::Span,
     plan::{Choices, Release, Sampling, Shard},
 };
@@ -221,6 +222,9 @@ pub struct PlanArgs {
     /// Print a service account with the rights that the run takes, to be piped into `kubectl apply -f -`.
     #[arg(long, conflicts_with = "json")]
     pub rbac: bool,
+    /// With --rbac, also rights that a run can do without.
+    #[arg(long = "with", value_enum, value_name = "WHAT", value_delimiter = ',', requires = "rbac")]
+    pub also: Vec<Optional>,
     /// Ask the cluster what of it is there already.
     #[arg(long)]
     pub live: bool,

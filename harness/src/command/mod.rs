@@ -1,6 +1,7 @@
 //! The command line: arguments in, exit code out.
 
 mod args;
+mod begin;
 mod check;
 mod clean;
 mod coverage;

@@ -14,6 +14,7 @@ use tokio::{
 
 use super::{
     args::{Choosing, ClusterArgs, ClusterKind, RunArgs},
+    begin::begin,
     live::Live,
     recorder::Recorder,
     show::{self, err, out},
@@ -52,18 +53,10 @@ pub type Observer = Box<dyn FnMut(&RunEvent) + Send>;
 
 /// The run, as a table of contents.
 pub fn run(args: &RunArgs, quiet: bool, verbose: bool) -> u8 {
-    let mut prepared = match prepare(&args.choosing) {
+    let mut prepared = match begin(&args.choosing, args.contradiction()) {
         Ok(prepared) => prepared,
-        Err(diagnostics) => {
-            show::diagnostics(&diagnostics);
-            return ERRORED;
-        }
+        Err(code) => return code,
     };
-    show::diagnostics(&prepared.warnings);
-    if let Some(contradiction) = args.contradiction() {
-        show::diagnostics(&[contradiction]);
-        return ERRORED;
-    }
     let clusters = match args.clusters() {
         Ok(clusters) => clusters,
         Err(diagnostics) => {

@@ -67,7 +67,7 @@ pub async fn take(
             Err(Trouble::Conflict { .. }) => {}
             Err(trouble) => return Err(trouble.into()),
         }
-        let Some(found) = get(&context, &change).await? else { continue };
+        let Some(found) = context.get(&change).await? else { continue };
         // A request of this run whose answer was lost.
         if found["spec"]["holderIdentity"] == *shared.run_id {
             let uid = found["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
@@ -75,7 +75,7 @@ pub async fn take(
         }
         let holder = Holder::of(&found);
         if is_over(&context, &change, &holder, state, given_up).await? {
-            remove(&context, &change, &found["metadata"]["uid"]).await?;
+            remove(&context, &change, found["metadata"]["uid"].as_str()).await?;
         }
     }
 }
@@ -131,7 +131,7 @@ async fn is_over(
             Err(Undone::Failed { .. }) => return Ok(true),
             Err(other) => return Err(other),
         }
-        match get(context, change).await? {
+        match context.get(change).await? {
             Some(now) if now["spec"]["holderIdentity"] == holder.run.as_str() => {
                 if Instant::now() >= given_up {
                     return Err(holder.lives());
@@ -189,25 +189,18 @@ pub async fn renew(shared: &Shared, leases: &[Lease], until: &Until) {
 
 /// Lets go of a lease.
 pub async fn let_go(shared: &Shared, lease: &Lease) -> Result<(), Undone> {
-    let context = shared.context(Some(NAMESPACE), Instant::now() + LASTS, &shared.cancel);
-    remove(&context, &lease.change, &lease.uid.as_str().into()).await?;
+    // Also when the run has been interrupted.
+    let never = CancellationToken::new();
+    let context = shared.context(Some(NAMESPACE), Instant::now() + LASTS, &never);
+    remove(&context, &lease.change, Some(&lease.uid)).await?;
     shared.ledger.deleted(&lease.change);
     Ok(())
 }
 
-async fn remove(context: &Context<'_>, change: &Change, uid: &Value) -> Result<(), Undone> {
-    let verb = Verb::Delete { propagation: "Background", uid: uid.as_str().map(str::to_owned) };
-    let never = CancellationToken::new();
-    match context.cluster.request(&change.path(), &verb, context.deadline, &never).await {
-        Ok(_) | Err(Trouble::NotFound { .. } | Trouble::Conflict { .. }) => Ok(()),
-        Err(trouble) => Err(trouble.into()),
-    }
-}
-
-async fn get(context: &Context<'_>, change: &Change) -> Result<Option<Value>, Undone> {
-    match context.cluster.request(&change.path(), &Verb::Get, context.deadline, context.cancel).await {
-        Ok(answer) => Ok(Some(answer.body)),
-        Err(Trouble::NotFound { .. }) => Ok(None),
+/// One that is another run's by now is no matter.
+async fn remove(context: &Context<'_>, change: &Change, uid: Option<&str>) -> Result<(), Undone> {
+    match context.delete(change, uid).await {
+        Ok(_) | Err(Trouble::Conflict { .. }) => Ok(()),
         Err(trouble) => Err(trouble.into()),
     }
 }

@@ -1,6 +1,6 @@
-//! What holds of every text, whatever is in it.
+//! What holds of every text, whatever is in it. PROPTEST_CASES says how many texts are tried; 256 without it.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use meshproof::{
     diagnostic::{Source, Span},
@@ -83,12 +83,30 @@ fn yamlish() -> impl Strategy<Value = String> {
     prop::collection::vec(word, 0..60).prop_map(|words| words.concat())
 }
 
-/// A scenario with one piece of it replaced.
+/// A scenario, one of this file or any valid one, with one piece of it replaced.
 fn mutated() -> impl Strategy<Value = String> {
-    (0..SCENARIO.len(), 0..8usize, yamlish()).prop_map(|(start, length, piece)| {
-        let end = (start + length).min(SCENARIO.len());
-        format!("{}{}{}", &SCENARIO[..start], piece.chars().take(6).collect::<String>(), &SCENARIO[end..])
-    })
+    (prop::sample::select(scenarios()), any::<prop::sample::Index>(), 0..8usize, yamlish()).prop_map(
+        |(text, start, length, piece)| {
+            let characters: Vec<char> = text.chars().collect();
+            let start = start.index(characters.len());
+            let end = (start + length).min(characters.len());
+            characters[..start]
+                .iter()
+                .copied()
+                .chain(piece.chars().take(6))
+                .chain(characters[end..].iter().copied())
+                .collect()
+        },
+    )
+}
+
+fn scenarios() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/valid");
+    let files =
+        std::fs::read_dir(folder).expect("the folder of valid scenarios").map(|entry| entry.expect("a file").path());
+    let texts = files.filter(|path| path.extension().is_some_and(|ending| ending == "yaml"));
+    let texts = texts.map(|path| std::fs::read_to_string(path).expect("a text"));
+    texts.chain([SCENARIO.to_owned()]).collect()
 }
 
 fn json() -> impl Strategy<Value = Value> {
@@ -126,7 +144,7 @@ fn read(bytes: &[u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
