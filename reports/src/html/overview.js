@@ -28,7 +28,7 @@ const tiles = () =>
 const row = (one) =>
   h("a", { class: "row", href: caseAddress(one) },
     h("span", null, pill(one.verdict)),
-    h("span", { class: "what" }, h("span", null, one.title), h("span", { class: "id mono" }, " ", one.id), one.reason && one.verdict !== "passed" ? h("span", { class: "why" }, one.reason) : ""),
+    h("span", { class: "what" }, h("span", null, one.title), h("span", { class: "id mono" }, " ", one.id), one.reason && one.verdict !== "passed" ? h("span", { class: "why" }, prose(one.reason)) : "", one.runs ? history(one.runs) : ""),
     h("span", { class: "took" }, took(one.ms)));
 
 const lookFirst = () => {
