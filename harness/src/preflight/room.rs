@@ -103,7 +103,10 @@ async fn capacity(cluster: &Cluster, rooms: &[&Room]) -> Result<Findings, Troubl
     }
     let (nodes, pods): (Api<Node>, Api<Pod>) = (Api::all(cluster.client.clone()), Api::all(cluster.client.clone()));
     let params = ListParams::default();
-    let (nodes, pods) = tokio::try_join!(nodes.list(&params), pods.list(&params))?;
+    let (nodes, pods) = tokio::try_join!(
+        patiently(|| async { Ok(nodes.list(&params).await?) }),
+        patiently(|| async { Ok(pods.list(&params).await?) })
+    )?;
     let lacks = wanted.lacks(free(&nodes.items, &pods.items));
     if !lacks.is_empty() {
         let what = format!("the nodes have no room for what the run starts: {}", lacks.join("; "));
