@@ -162,8 +162,13 @@ async fn enter(
     };
     match entered {
         Ok(stay) => {
-            if options.preflight {
-                ask(shared, plan).await?;
+            if options.preflight
+                && let Err(problems) = ask(shared, plan).await
+            {
+                if let Some(stay) = stay {
+                    stay.end(shared).await;
+                }
+                return Err(problems);
             }
             Ok(stay)
         }
@@ -181,7 +186,7 @@ async fn enter(
 /// Whether the cluster is fit; `Err` is why not, or nothing where the run was interrupted meanwhile.
 async fn ask(shared: &Shared, plan: &Plan) -> Result<(), Vec<String>> {
     let findings = tokio::select! {
-        findings = preflight(&shared.cluster, plan) => findings,
+        findings = Box::pin(preflight(&shared.cluster, plan)) => findings,
         () = shared.cancel.cancelled() => return Err(Vec::new()),
     };
     for note in &findings.notes {
