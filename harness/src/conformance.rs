@@ -76,7 +76,10 @@ fn arguments_of_run(suite: PathBuf) -> Option<RunArgs> {
     };
     // The flags that have variables of their own are read by clap.
     match Cli::try_parse_from(["meshproof", "run"]).map(|cli| cli.command) {
-        Ok(crate::command::Command::Run(args)) => Some(RunArgs { choosing, ..*args }),
+        Ok(crate::command::Command::Run(args)) => {
+            let registries = args.choosing.registries.clone();
+            Some(RunArgs { choosing: Choosing { registries, ..choosing }, ..*args })
+        }
         Ok(_) => None,
         Err(error) => {
             let _ = error.print();

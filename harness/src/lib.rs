@@ -12,12 +12,14 @@ pub mod diagnostic;
 pub mod effect;
 pub mod engine;
 pub mod expectation;
+pub mod images;
 pub mod journal;
 pub mod language;
 pub mod load;
 pub mod plan;
 pub mod preflight;
 pub mod redact;
+pub mod registry;
 pub mod safety;
 pub mod yaml;
 

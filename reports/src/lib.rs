@@ -33,8 +33,8 @@ pub use html::to_html;
 pub use json::{ReadError, from_json, json_schema, to_json};
 pub use junit::{JunitError, to_junit};
 pub use record::{
-    CaseRecord, CaseRun, CellRecord, Cluster, FileDigest, ImageSeen, Moment, MomentKind, Place, Report, RunInfo,
-    SCHEMA_VERSION, StepRecord, SuiteInfo, Summary, Verdict,
+    CaseRecord, CaseRun, CellRecord, Cluster, Contact, FileDigest, ImageSeen, Moment, MomentKind, Place, Report,
+    RunInfo, SCHEMA_VERSION, StepRecord, SuiteInfo, Summary, Verdict,
 };
 pub use redacted::{Redaction, count_redacted};
 pub use repeated::repeated;

@@ -56,6 +56,21 @@ pub struct RunInfo {
     /// `2/5`: the run took the second of five parts of what was selected.
     #[serde(default)]
     pub shard: Option<String>,
+    /// Every address that the run itself spoke to, sorted. Programs that it ran may have spoken to others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contacted: Vec<Contact>,
+}
+
+/// An address that was spoken to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Contact {
+    /// `https://host`, with the port where it is another than the scheme's.
+    pub address: String,
+    /// How often it was asked. Of the API server, its first answer alone is counted.
+    pub requests: u64,
+    /// Of the answers' bodies, where they are counted.
+    pub bytes: u64,
 }
 
 /// One cell of the matrix: what was proved with these values, and where.

@@ -2,6 +2,7 @@
 
 mod connect;
 mod kinds;
+mod none;
 mod pace;
 mod reach;
 mod request;
@@ -11,6 +12,7 @@ mod trouble;
 
 pub use connect::{ConnectError, ConnectOptions, Connection, connect};
 pub use kinds::{Kind, KindError, Kinds};
+pub use none::no_cluster;
 pub use pace::Pace;
 pub use reach::{Proxy, Reach};
 pub use request::{Answer, Verb};
@@ -23,7 +25,10 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use meshproof_simulator::Simulator;
 use tokio::time::Instant;
 
-use crate::redact::Secrets;
+use crate::{
+    redact::Secrets,
+    registry::{Registries, Settings},
+};
 
 /// While the API server is away, deadlines rest; for so long at most.
 pub const OUTAGE: Duration = Duration::from_secs(60);
@@ -44,6 +49,8 @@ pub struct Cluster {
     pub pace: Pace,
     /// How what lies beyond its API server is reached.
     pub reach: Reach,
+    /// Registries, reached so.
+    pub registries: Registries,
     /// The cluster itself, where it is a simulated one.
     pub simulator: Option<Simulator>,
     /// What no report may tell.
@@ -54,6 +61,18 @@ pub struct Cluster {
 const ANSWER: Duration = Duration::from_secs(5);
 
 impl Cluster {
+    /// Reaches what lies beyond the API server through `proxy`, registries too.
+    pub fn reach_through(&mut self, proxy: Proxy) {
+        self.reach = Reach { proxy: Some(proxy) };
+        self.speak_to_registries(&self.registries.settings().clone());
+    }
+
+    /// Speaks to registries as `settings` say, from where the cluster is.
+    pub fn speak_to_registries(&mut self, settings: &Settings) {
+        let settings = Settings { reach: self.reach.clone(), ..settings.clone() };
+        self.registries = Registries::new(settings, self.registries.contacts().clone());
+    }
+
     /// Whether programs could reach the API server all the time since `outages` were counted, and can now. An API server that
     /// ends keeps its open connections for a while and takes no new ones: watches go on, and programs find nothing.
     pub async fn was_reachable(&self, outages: u64) -> bool {

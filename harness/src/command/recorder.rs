@@ -37,6 +37,7 @@ impl Recorder {
                 duration_ms: 0,
                 interrupted: false,
                 shard: None,
+                contacted: Vec::new(),
             },
             suite: SuiteInfo {
                 name: plan.suite.clone(),
@@ -135,6 +136,7 @@ impl Recorder {
     pub fn finish(mut self, outcome: Outcome) -> Report {
         self.report.run.interrupted = outcome.interrupted;
         self.report.problems.extend(outcome.problems);
+        self.report.run.contacted = outcome.contacted;
         self.report.leftovers.extend(outcome.leftovers);
         self.report.run.finished_at = Some(engine::now());
         self.report.run.duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -20,12 +20,13 @@ use super::{
     show::{self, err, out},
 };
 use crate::{
-    cluster::{Cluster, ConnectError, ConnectOptions, SimulateOptions, connect, simulate},
+    cluster::{Cluster, ConnectError, ConnectOptions, SimulateOptions, connect, no_cluster, simulate},
     diagnostic::{Diagnostic, all_warnings},
+    effect::Effect,
     engine::{Event, Options, Outcome, Signals, execute, make_directory},
     journal::state_directory,
     load::{Loaded, load},
-    plan::{Plan, RunIdentity, Selection, plan, select},
+    plan::{Plan, PlannedCase, RunIdentity, Selection, plan, select},
     redact::Secrets,
     safety::Safety,
 };
@@ -61,6 +62,10 @@ pub fn run(args: &RunArgs, quiet: bool, verbose: bool) -> u8 {
         show::diagnostics(&[contradiction]);
         return ERRORED;
     }
+    if let Some(problem) = needs_a_cluster(args, &prepared.plan) {
+        show::diagnostics(&[problem]);
+        return ERRORED;
+    }
     let style = show::style(verbose);
     let live = Live::new(&prepared.plan, style, quiet);
     let ran = match execute_plan(args, &prepared, watching(live)) {
@@ -78,6 +83,16 @@ pub fn run(args: &RunArgs, quiet: bool, verbose: bool) -> u8 {
         out(&format!("reports: {}\n", directory.display()));
     }
     exit_code(&ran.report)
+}
+
+/// Without a cluster, no case may ask one.
+fn needs_a_cluster(args: &RunArgs, plan: &Plan) -> Option<Diagnostic> {
+    let asks = |case: &&PlannedCase| {
+        case.skip.is_none() && case.effects.iter().any(|effect| matches!(effect, Effect::Needs(_)))
+    };
+    let case = plan.cases.iter().find(asks).filter(|_| args.cluster.kind == ClusterKind::None)?;
+    let title = format!("{} asks a cluster, and --cluster none gives it none", case.id);
+    Some(Diagnostic::error(title).help("leave it out, or name a cluster: --cluster simulated, --cluster kubeconfig"))
 }
 
 /// Draws each event; what moves on the terminal goes with the observer.
@@ -170,8 +185,18 @@ pub(super) async fn provide(
     work: &Path,
     secrets: &Secrets,
 ) -> Result<Cluster, ConnectError> {
-    if args.kind != ClusterKind::Simulated {
-        return connect(&ConnectOptions { secrets: secrets.clone(), ..args.connect_options() }, work).await;
+    let mut cluster = cluster(args, plan, work, secrets).await?;
+    cluster.speak_to_registries(&plan.registries);
+    Ok(cluster)
+}
+
+async fn cluster(args: &ClusterArgs, plan: &Plan, work: &Path, secrets: &Secrets) -> Result<Cluster, ConnectError> {
+    match args.kind {
+        ClusterKind::None => return no_cluster(work, secrets),
+        ClusterKind::Kubeconfig | ClusterKind::InCluster => {
+            return connect(&ConnectOptions { secrets: secrets.clone(), ..args.connect_options() }, work).await;
+        }
+        ClusterKind::Simulated => {}
     }
     let standard = SimulateOptions::default();
     let version = args.kubernetes.clone().unwrap_or(standard.version.clone());
@@ -183,14 +208,15 @@ fn options(args: &RunArgs, cluster: &Cluster, work: &Path) -> Options {
     // Nobody comes back to a cluster that ends with this process.
     let state = if cluster.simulator.is_some() { Some(work.to_owned()) } else { None };
     let state = state.or_else(|| args.state_dir.clone()).or_else(state_directory);
-    let safety = state.map(|state| Safety {
+    let is_there = args.cluster.kind != ClusterKind::None;
+    let safety = state.filter(|_| is_there).map(|state| Safety {
         state,
         wait: args.wait.map(|wait| wait.0).unwrap_or_default(),
         inventory: !args.no_inventory,
     });
     Options {
         safety,
-        preflight: !args.no_preflight,
+        preflight: !args.no_preflight && is_there,
         jobs: args.jobs.max(1),
         fail_fast: args.fail_fast,
         keep: args.keep,

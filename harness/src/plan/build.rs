@@ -12,10 +12,11 @@ use serde_json::{Value as Json, json};
 use super::{
     captures::{captured, check as check_captures},
     checks::{Check, Reading, checks},
-    condition::{Pending, applies},
+    condition::{Pending, Reachable, applies},
     effects::{Stated, check_lists, effects},
     graph::{Graph, graph},
     matrix::{cells, name_of},
+    sources::{names as pulled_names, sources},
     steps::Steps,
     variables::{Given, Values, resolve},
 };
@@ -27,6 +28,7 @@ use crate::{
         VariableSpec, names_in,
     },
     load::Loaded,
+    registry::{RegistryMap, Settings},
     yaml::{Node, Text},
 };
 
@@ -39,6 +41,8 @@ pub struct Choices {
     pub environment: Environment,
     /// Whether all cells of the matrix are planned, or only the one that the variables say.
     pub matrix: bool,
+    /// How registries are spoken to, and what references are moved to.
+    pub registries: Settings,
 }
 
 /// Names that belong to one run.
@@ -70,6 +74,8 @@ pub struct Plan {
     pub checks: Vec<Check>,
     /// What a simulated cluster finds in registries: that of each cell.
     pub releases: Vec<Release>,
+    /// How registries are spoken to.
+    pub registries: Settings,
 }
 
 /// A release of Istio, and the `registry/path` that has it.
@@ -97,6 +103,8 @@ pub struct PlannedCase {
     pub skip: Option<String>,
     /// What the cluster has to say about whether it applies.
     pub pending: Vec<Pending>,
+    /// What must be reached for it to apply.
+    pub reachable: Vec<Reachable>,
     pub known_failure: Option<KnownFailure>,
     pub namespace: Option<String>,
     /// Its steps; expressions over captures are not filled yet.
@@ -121,6 +129,8 @@ pub struct Cell {
     pub captured: BTreeSet<String>,
     /// What is collected besides when a case fails; expressions over captures are not filled yet.
     pub diagnose: Vec<Node>,
+    /// Where images come from; expressions over captures are not filled yet.
+    pub sources: Vec<Node>,
 }
 
 /// Plans a suite.
@@ -147,6 +157,7 @@ pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec
         cases: Vec::new(),
         checks: Vec::new(),
         releases: Vec::new(),
+        registries: choices.registries.clone(),
     };
     if loaded.suite_unread {
         // Without its variables, every expression would be a mistake.
@@ -154,7 +165,7 @@ pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec
     }
     let cells = cells(suite, choices, &mut diagnostics);
     for (index, cell) in cells.iter().enumerate() {
-        let given = Given { set: &choices.set, cell, environment: &choices.environment };
+        let given = Given { set: &choices.set, cell, environment: &choices.environment, map: &choices.registries.map };
         let (values, problems) = resolve(variables, &given, &built_in);
         let resolved = variables.keys().all(|name| values.contains_key(name.as_str()));
         diagnostics.extend(problems);
@@ -168,16 +179,21 @@ pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec
         }
         // A variable without a value is taken for one that gets it later, so that mistakes elsewhere are seen all the same.
         let unresolved = names.iter().filter(|name| !values.contains_key(*name)).cloned();
-        let captured = captured.keys().cloned().chain(unresolved).collect();
+        let pulled = suite.iter().flat_map(|suite| pulled_names(&suite.images));
+        let captured = captured.keys().cloned().chain(unresolved).chain(pulled).collect();
         let name = if cells.len() == 1 { String::new() } else { name_of(cell) };
         let axes = cell.iter().map(|(axis, value)| (axis.clone(), value.to_json())).collect();
-        let mut cell = Cell { index, name, axes, values, captured, diagnose: Vec::new() };
+        let mut cell = Cell { index, name, axes, values, captured, diagnose: Vec::new(), sources: Vec::new() };
         cell.diagnose = diagnose(suite, &cell, &mut diagnostics);
+        cell.sources = image_sources(suite, &cell, variables, &mut diagnostics);
         let cell = Arc::new(cell);
-        let builder = Builder { loaded, graph: &graph, variables, cell, run: &run.id };
+        let builder = Builder { loaded, graph: &graph, variables, cell, run: &run.id, map: &choices.registries.map };
         check_lists(&builder.stated(&builder.cell.filler(&BTreeMap::new())), &mut diagnostics);
-        let release = builder.release(&mut diagnostics);
-        plan.releases.extend(release.filter(|release| !plan.releases.contains(release)));
+        for release in builder.releases(&mut diagnostics) {
+            if !plan.releases.contains(&release) {
+                plan.releases.push(release);
+            }
+        }
         let checks = builder.checks(&mut diagnostics);
         for check in checks {
             if plan.checks.iter().all(|known| known.text != check.text) {
@@ -226,6 +242,19 @@ impl Cell {
     }
 }
 
+/// Where the suite says that its images come from.
+fn image_sources(
+    suite: Option<&Suite>,
+    cell: &Cell,
+    variables: &IndexMap<Text, VariableSpec>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<Node> {
+    let Some(suite) = suite else { return Vec::new() };
+    let filler = cell.filler(&BTreeMap::new());
+    let reading = Reading { variables, values: &cell.values, filler: &filler, namespace: None };
+    sources(&suite.images, &reading, diagnostics)
+}
+
 /// What the suite wants to be collected, filled and read as far as that can be.
 fn diagnose(suite: Option<&Suite>, cell: &Cell, diagnostics: &mut Vec<Diagnostic>) -> Vec<Node> {
     let filler = cell.filler(&BTreeMap::new());
@@ -260,6 +289,7 @@ struct Builder<'a> {
     cell: Arc<Cell>,
     /// The run's id.
     run: &'a str,
+    map: &'a RegistryMap,
 }
 
 impl Builder<'_> {
@@ -301,8 +331,9 @@ impl Builder<'_> {
         let Steps { actions, expectations } =
             Steps::of(case, filler, &|name| self.cell.captured.contains(name), diagnostics);
         let namespace = self.namespace(scenario, filler, diagnostics);
-        let (effects, problems) = effects(&self.stated(filler), &actions, &expectations, namespace.as_deref());
+        let (mut effects, problems) = effects(&self.stated(filler), &actions, &expectations, namespace.as_deref());
         diagnostics.extend(problems);
+        effects.extend(applies.reachable.iter().map(|asked| Effect::Contacts(asked.address.clone())));
         if actions.is_empty() && expectations.is_empty() {
             diagnostics.push(
                 Diagnostic::error(format!("case `{}` does and expects nothing", case.name))
@@ -322,11 +353,12 @@ impl Builder<'_> {
             after: Vec::new(),
             skip: applies.skip,
             pending: applies.pending,
+            reachable: applies.reachable,
             known_failure: case.known_failure.clone(),
             namespace,
             actions,
             expectations,
-            effects: effects.into_iter().map(|effect| effect.without_run(self.run)).collect(),
+            effects: effects.into_iter().map(|effect| effect.without_run(self.run).moved(self.map)).collect(),
             cell: Arc::clone(&self.cell),
         }
     }
@@ -354,9 +386,9 @@ impl Builder<'_> {
         Stated { lists, filler }
     }
 
-    fn release(&self, diagnostics: &mut Vec<Diagnostic>) -> Option<Release> {
-        let suite = self.loaded.suite.as_ref().map(|(suite, _)| suite)?;
-        let release = suite.simulated.as_ref()?.istio.as_ref()?;
+    fn releases(&self, diagnostics: &mut Vec<Diagnostic>) -> Vec<Release> {
+        let suite = self.loaded.suite.as_ref().map(|(suite, _)| suite);
+        let Some(release) = suite.and_then(|suite| suite.simulated.as_ref()?.istio.as_ref()) else { return Vec::new() };
         let filler = self.cell.filler(&BTreeMap::new());
         let mut text = |name: &str, node: &Node| {
             let (filled, problems) = filler.fill(node);
@@ -368,7 +400,25 @@ impl Builder<'_> {
             diagnostics.extend(problems);
             told
         };
-        Some(Release { registry: text("registry", &release.registry)?, version: text("version", &release.version)? })
+        let (registry, version) = (text("registry", &release.registry), text("version", &release.version));
+        let Some(version) = version else { return Vec::new() };
+        let mut registries: Vec<String> = registry.into_iter().collect();
+        if let Some(node) = &release.mirrors {
+            let (filled, problems) = filler.fill(node);
+            match filled.to_json() {
+                Json::Array(items) if problems.is_empty() && items.iter().all(Json::is_string) => {
+                    registries.extend(items.iter().filter_map(Json::as_str).map(str::to_owned));
+                }
+                _ if problems.is_empty() => {
+                    let title = format!("`mirrors` must be a list of strings, not {}", filled.kind());
+                    diagnostics.push(Diagnostic::error(title).at(&node.span));
+                }
+                _ => {}
+            }
+            diagnostics.extend(problems);
+        }
+        let release = |registry: String| Release { registry, version: version.clone() };
+        registries.into_iter().map(release).collect()
     }
 
     fn namespace(&self, scenario: &Scenario, filler: &Filler, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {

@@ -12,15 +12,16 @@ mod graph;
 mod matrix;
 mod outlook;
 mod select;
+mod sources;
 mod steps;
 #[cfg(test)]
 mod testing;
 mod variables;
 
-pub use build::{Choices, Plan, PlannedCase, Release, RunIdentity, plan};
+pub use build::{Cell, Choices, Plan, PlannedCase, Release, RunIdentity, plan};
 pub use checks::{Asked, Check};
 pub use claims::{Claim, claims};
-pub use condition::Pending;
+pub use condition::{Pending, Reachable};
 pub use outlook::Outlook;
 pub use select::{Selection, select};
 pub use variables::{Values, read_environment};
