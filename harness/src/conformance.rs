@@ -7,6 +7,8 @@
 //! |---|---|
 //! | `MESHPROOF_CLUSTER` | `kubeconfig` or `in-cluster`; without it, a simulated one |
 //! | `MESHPROOF_CONTEXT`, `MESHPROOF_KUBECONFIG` | as the flags of `meshproof run` |
+//! | `MESHPROOF_CONTEXTS` | as `--contexts` |
+//! | `MESHPROOF_MATRIX` | `all` or `pairwise`: as `--matrix` |
 //! | `MESHPROOF_SUITE` | files or folders of scenarios, separated by `:` |
 //! | `MESHPROOF_SET` | variables, `NAME=VALUE`, a line each |
 //! | `MESHPROOF_ENV_FILE` | a file with values of variables |
@@ -27,6 +29,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use meshproof_reports::{CaseRecord, ERRORED, PASSED, REPORT_JSON, Report, Verdict, exit_code, from_json};
 
 use crate::{
+    cells::{Clusters, RunEvent},
     command::{Choosing, Cli, Observer, Prepared, RunArgs, execute_plan, prepare, show_diagnostics, stand_in},
     diagnostic::Diagnostic,
     engine::Event,
@@ -68,7 +71,7 @@ fn arguments_of_run(suite: PathBuf) -> Option<RunArgs> {
         Err(_) => vec![suite],
     };
     let set = std::env::var("MESHPROOF_SET").unwrap_or_default();
-    let choosing = Choosing {
+    let given = Choosing {
         paths,
         set: set.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect(),
         env_file: std::env::var_os("MESHPROOF_ENV_FILE").map(PathBuf::from),
@@ -77,8 +80,8 @@ fn arguments_of_run(suite: PathBuf) -> Option<RunArgs> {
     // The flags that have variables of their own are read by clap.
     match Cli::try_parse_from(["meshproof", "run"]).map(|cli| cli.command) {
         Ok(crate::command::Command::Run(args)) => {
-            let registries = args.choosing.registries.clone();
-            Some(RunArgs { choosing: Choosing { registries, ..choosing }, ..*args })
+            let Choosing { matrix, registries, .. } = args.choosing.clone();
+            Some(RunArgs { choosing: Choosing { matrix, registries, ..given }, ..*args })
         }
         Ok(_) => None,
         Err(error) => {
@@ -126,7 +129,12 @@ fn all(arguments: &Arguments, mut args: RunArgs, prepared: Prepared) -> u8 {
         })
     });
     let trials: Vec<Trial> = trials.collect();
-    let run = std::thread::spawn(move || execute_plan(&args, &prepared, telling(senders)).map(|ran| ran.report));
+    let clusters = match clusters(&args) {
+        Ok(clusters) => clusters,
+        Err(code) => return code,
+    };
+    let run =
+        std::thread::spawn(move || execute_plan(&args, &prepared, clusters, telling(senders)).map(|ran| ran.report));
     let conclusion = libtest_mimic::run(arguments, trials);
     match run.join() {
         Ok(Ok(report)) => exit_code(&report),
@@ -139,10 +147,17 @@ fn all(arguments: &Arguments, mut args: RunArgs, prepared: Prepared) -> u8 {
     }
 }
 
+fn clusters(args: &RunArgs) -> Result<Clusters, u8> {
+    args.clusters().map_err(|diagnostics| {
+        show_diagnostics(&diagnostics);
+        ERRORED
+    })
+}
+
 /// Tells each trial of its case as it ends.
 fn telling(mut senders: HashMap<String, Told>) -> Observer {
     Box::new(move |event| {
-        if let Event::CaseFinished { record, .. } = event
+        if let RunEvent::InCell { event: Event::CaseFinished { record, .. }, .. } = event
             && let Some(sender) = senders.remove(&record.id)
         {
             // A trial that was filtered out does not listen.
@@ -187,7 +202,9 @@ fn shared_report(args: &RunArgs, prepared: &Prepared, shared: &std::path::Path) 
     lock.lock().map_err(failed)?;
     let path = shared.join(REPORT_JSON);
     if !path.exists() {
-        let report = execute_plan(args, prepared, Box::new(|_| {}))?.report;
+        let told =
+            |diagnostics: Vec<Diagnostic>| diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        let report = execute_plan(args, prepared, args.clusters().map_err(told)?, Box::new(|_| {}))?.report;
         std::fs::write(&path, meshproof_reports::to_json(&report)).map_err(failed)?;
         return Ok(report);
     }

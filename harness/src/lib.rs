@@ -4,6 +4,7 @@
 
 pub mod action;
 pub mod artifact;
+pub mod cells;
 pub mod cluster;
 pub mod command;
 pub mod conformance;
@@ -12,6 +13,7 @@ pub mod diagnostic;
 pub mod effect;
 pub mod engine;
 pub mod expectation;
+pub mod history;
 pub mod images;
 pub mod journal;
 pub mod language;
@@ -21,7 +23,11 @@ pub mod preflight;
 pub mod redact;
 pub mod registry;
 pub mod safety;
+#[cfg(feature = "otel")]
+pub mod telemetry;
 pub mod yaml;
 
 /// The name under which the API server keeps what this program changes.
 pub const FIELD_MANAGER: &str = "meshproof";
+/// How this program names itself to every server.
+pub const USER_AGENT: &str = concat!("meshproof/", env!("CARGO_PKG_VERSION"));

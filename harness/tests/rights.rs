@@ -1,7 +1,7 @@
 //! With exactly the rights that `plan --rbac` prints, the guide's suite passes on a simulated cluster; without any one of them, preflight
 //! names it. A `main` of its own, because the simulated release's istioctl is this program, started again.
 
-use std::{path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode, time::Duration};
 
 use k8s_openapi::api::{
     authentication::v1::{TokenRequest, TokenRequestSpec},
@@ -17,9 +17,10 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use meshproof::{
     cluster::{Cluster, ConnectOptions, SimulateOptions, Simulated, Trouble, Verb, connect, start_simulated},
     command::{Choosing, Prepared, prepare, stand_in},
-    effect::{ACCOUNT, ACCOUNT_NAMESPACE, Rules, qualified},
+    effect::{ACCOUNT, ACCOUNT_NAMESPACE, Optional, Rules, qualified},
     engine::{Event, Options, Signals, execute, make_directory},
     preflight::preflight,
+    safety::Safety,
 };
 use meshproof_reports::Verdict;
 use serde_json::{Value, json};
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
             run(names_what_is_missing(&["namespace=default"]))
         }),
         Trial::test("without any rights, preflight says so once", || run(has_nothing())),
+        Trial::test("with what a run can do without, nothing is left out", || run(leaves_nothing_out())),
         Trial::test("an apply that creates takes the right to create", || run(apply_creates())),
     ];
     let trials = passes.into_iter().chain(others).collect();
@@ -112,6 +114,49 @@ async fn has_nothing() {
     assert!(problem.what.starts_with(&format!("{rules} of {rules} rights are missing")), "{problem:?}");
 }
 
+/// What diagnoses collect and the inventory lists, with these rights and without.
+async fn leaves_nothing_out() {
+    let suite = tempfile::tempdir().unwrap();
+    let head = "apiVersion: meshproof.dev/v1alpha1\nkind:";
+    let collects = "diagnose: [{references: {from: {kind: ConfigMap}, path: /data/to, to: {kind: Secret}}}]";
+    let cases = "cases: [{name: c, expect: [{pods: {selector: app=a, count: 1}, within: 100ms}]}]";
+    let texts = [
+        ("suite", format!("{head} Suite\nmetadata: {{name: t}}\nnamespace: default\n{collects}\n")),
+        ("scenario", format!("{head} Scenario\nmetadata: {{name: s}}\n{cases}\n")),
+    ];
+    for (name, text) in texts {
+        std::fs::write(suite.path().join(format!("{name}.yaml")), text).unwrap();
+    }
+    let site = Site::of(suite.path(), &[]).await;
+    let left_out = async |also: &[Optional]| {
+        site.grant(&site.prepared.plan.outlook().rules_with(None, also)).await;
+        let cluster = site.connect().await;
+        let (sender, mut inbox) = mpsc::unbounded_channel();
+        let state = site.prepared.run.directory.join("state");
+        let safety = Some(Safety { state, wait: Duration::ZERO, inventory: true });
+        let (options, signals) = (Options { safety, ..Options::default() }, Signals::default());
+        execute(&site.prepared.plan, cluster, &site.prepared.run, &options, sender, &signals).await;
+        let (mut lacking, mut unseen) = (Vec::new(), Vec::new());
+        while let Ok(event) = inbox.try_recv() {
+            match event {
+                Event::CaseFinished { record, .. } => {
+                    lacking.extend(record.diagnosis.expect("it failed").not_collected);
+                }
+                Event::Note(text) => unseen.extend(text.contains("may not be listed").then_some(text)),
+                _ => {}
+            }
+        }
+        (lacking, unseen)
+    };
+    let (lacking, unseen) = left_out(&[]).await;
+    for kind in ["EndpointSlice in default", "Event in default", "Secret in default"] {
+        assert!(lacking.iter().any(|what| what.starts_with(kind)), "{lacking:?}");
+    }
+    assert!(unseen[0].contains("configmaps") && unseen[0].contains("--with inventory"), "{unseen:?}");
+    let nothing: (Vec<String>, Vec<String>) = Default::default();
+    assert_eq!(left_out(&[Optional::Diagnosis, Optional::Inventory]).await, nothing);
+}
+
 async fn apply_creates() {
     let site = Site::new(&[]).await;
     let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "default"}});
@@ -136,15 +181,18 @@ struct Site {
 
 impl Site {
     async fn new(set: &[&str]) -> Self {
-        let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/nks-istio");
-        let choosing = || Choosing {
-            paths: vec![suite.clone()],
+        Self::of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/nks-istio"), set).await
+    }
+
+    async fn of(suite: &Path, set: &[&str]) -> Self {
+        let choosing = Choosing {
+            paths: vec![suite.to_owned()],
             set: set.iter().map(ToString::to_string).collect(),
             ..Choosing::default()
         };
-        let prepared = prepare(&choosing()).unwrap_or_else(|problems| panic!("{problems:?}"));
+        let prepared = prepare(&choosing).unwrap_or_else(|problems| panic!("{problems:?}"));
         let work = make_directory(&prepared.run).unwrap();
-        let options = SimulateOptions { releases: prepared.plan.releases.clone(), ..SimulateOptions::default() };
+        let options = SimulateOptions { releases: prepared.plan.releases(), ..SimulateOptions::default() };
         let simulated = start_simulated(&options, &work).await.unwrap();
         let kubeconfig = Kubeconfig::read_from(&simulated.kubeconfig).unwrap();
         let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();

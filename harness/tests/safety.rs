@@ -231,7 +231,7 @@ async fn without_a_journal_labels_tell_what_runs_made() {
     let run = going.prepared.run.id.clone();
     going.kill().await;
     let cluster = Site::connect(&site.simulated.kubeconfig, site.folder.path()).await;
-    let found = by_labels(&cluster, None).await.unwrap();
+    let found = by_labels(&cluster).await.unwrap();
     let things: Vec<String> = found[&run].newest_first().iter().map(meshproof::journal::Thing::describe).collect();
     // What is inside the namespace goes with it.
     for thing in ["namespace/made", "configmap/beside in default"] {

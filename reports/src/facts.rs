@@ -1,8 +1,12 @@
 //! What several renderings tell of a report besides its records; computed once here, so that they tell the same.
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
-use crate::record::{CaseRecord, CellRecord, Report};
+use crate::{
+    record::{CaseRecord, CellRecord, Cluster, Report, Summary, Verdict},
+    style::{count, word},
+    text::one_line,
+};
 
 /// The heading of a guide, and the cases that prove it, by their places in the report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,10 +48,79 @@ pub(crate) fn simulated(report: &Report) -> Option<String> {
     }
 }
 
+/// So many are told of as slow, and only those that took this long.
+const SLOWEST: usize = 5;
+const SLOW_MS: u64 = 1_000;
+
+/// The cases that took longest, first the slowest; in the plan's order where they took as long.
+pub(crate) fn slowest(report: &Report) -> Vec<&CaseRecord> {
+    let ran = |case: &&CaseRecord| {
+        !matches!(case.verdict, None | Some(Verdict::Blocked | Verdict::Skipped | Verdict::NotRun))
+    };
+    let slow = report.cases.iter().filter(ran).filter(|case| case.duration_ms >= SLOW_MS);
+    let mut cases: Vec<_> = slow.collect();
+    cases.sort_by_key(|case| std::cmp::Reverse(case.duration_ms));
+    cases.truncate(SLOWEST);
+    cases
+}
+
+/// Cases that were not judged or do not count, together where the reason is the same, in the order in which the reasons first
+/// appear for each verdict; what matters least first.
+pub(crate) fn set_aside(report: &Report) -> Vec<(Option<Verdict>, String, Vec<&CaseRecord>)> {
+    let verdicts =
+        [Some(Verdict::NotRun), Some(Verdict::Skipped), Some(Verdict::KnownFail), None, Some(Verdict::Blocked)];
+    let mut told = Vec::new();
+    for verdict in verdicts {
+        let mut by_reason: IndexMap<String, Vec<&CaseRecord>> = IndexMap::new();
+        for case in report.cases.iter().filter(|case| case.verdict == verdict) {
+            let reason = one_line(case.reason.as_deref().unwrap_or("no reason was given"));
+            by_reason.entry(reason).or_default().push(case);
+        }
+        told.extend(by_reason.into_iter().map(|(reason, cases)| (verdict, reason, cases)));
+    }
+    told
+}
+
+/// `64 cases: 60 passed, 4 failed`, from the cases themselves.
+pub(crate) fn counts(report: &Report) -> String {
+    match report.cases.is_empty() {
+        true => count(0, "case"),
+        false => format!("{}: {}", count(report.cases.len(), "case"), each(Summary::of(&report.cases))),
+    }
+}
+
+/// `60 passed, 4 failed`.
+pub(crate) fn each(summary: Summary) -> String {
+    summary.each().map(|(verdict, n)| format!("{n} {}", word(verdict))).collect::<Vec<_>>().join(", ")
+}
+
+/// A value as a person reads it: text without quotes, in one line.
+pub(crate) fn plain(value: &serde_json::Value) -> String {
+    one_line(&value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+}
+
+/// What the run stood on, in a phrase: `on prod (kubeconfig), Kubernetes v1.28.15`.
+pub(crate) fn ground(report: &Report) -> String {
+    let clusters: IndexSet<String> = report.cells.iter().filter_map(|cell| cell.cluster.as_ref()).map(on).collect();
+    match clusters.len() {
+        0 => report.cluster.as_ref().map_or_else(|| "no cluster was reached".to_owned(), on),
+        1 => clusters.into_iter().collect(),
+        n => format!("on {n} clusters"),
+    }
+}
+
+fn on(cluster: &Cluster) -> String {
+    let Cluster { provider, context, kubernetes_version: version, .. } = cluster;
+    match cluster.simulated {
+        true => format!("on a simulated cluster, Kubernetes {version}"),
+        false => format!("on {context} ({provider}), Kubernetes {version}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{record::Verdict, samples};
+    use crate::samples;
 
     #[test]
     fn an_id_without_a_cell_is_its_own() {

@@ -7,12 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{
-    html::to_html,
-    json::to_json,
-    junit::{JunitError, to_junit},
-    record::Report,
-};
+use crate::{html::to_html, json::to_json, junit::to_junit, markdown::to_markdown, record::Report};
 
 /// The name of the file that [`crate::to_json`] fills.
 pub const REPORT_JSON: &str = "report.json";
@@ -21,6 +16,8 @@ pub const JUNIT_XML: &str = "junit.xml";
 
 /// The name of the file that [`to_html`] fills.
 pub const REPORT_HTML: &str = "report.html";
+/// The name of the file that [`to_markdown`] fills.
+pub const REPORT_MD: &str = "report.md";
 
 /// Each completes "failed to …".
 #[derive(Debug, thiserror::Error)]
@@ -29,8 +26,6 @@ pub enum WriteError {
     Directory { path: PathBuf, source: io::Error },
     #[error("write {}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
-    #[error(transparent)]
-    Junit(#[from] JunitError),
 }
 
 /// Writes [`REPORT_JSON`] and [`JUNIT_XML`] into `dir`, which is made if it is not there.
@@ -40,12 +35,13 @@ pub enum WriteError {
 pub fn write_all(dir: &Path, report: &Report) -> Result<(), WriteError> {
     fs::create_dir_all(dir).map_err(|source| WriteError::Directory { path: dir.to_owned(), source })?;
     replace(dir, REPORT_JSON, &to_json(report))?;
-    replace(dir, JUNIT_XML, &to_junit(report)?)
+    replace(dir, JUNIT_XML, &to_junit(report))
 }
 
-/// What [`write_all`] writes, and [`REPORT_HTML`]: the files of a run that is over.
+/// What [`write_all`] writes, [`REPORT_MD`] and [`REPORT_HTML`]: the files of a run that is over.
 pub fn write_final(dir: &Path, report: &Report) -> Result<(), WriteError> {
     write_all(dir, report)?;
+    replace(dir, REPORT_MD, &to_markdown(report))?;
     replace(dir, REPORT_HTML, &to_html(report))
 }
 
@@ -132,14 +128,14 @@ mod tests {
         let text = fs::read_to_string(dir.join(REPORT_JSON)).expect("it was written");
         assert_eq!(from_json(&text).expect("it is whole"), samples::mixed());
         let xml = fs::read_to_string(dir.join(JUNIT_XML)).expect("it was written");
-        assert_eq!(xml, to_junit(&samples::mixed()).expect("it can be drawn"));
+        assert_eq!(xml, to_junit(&samples::mixed()));
     }
 
     #[test]
-    fn a_run_that_is_over_has_its_page_too() {
+    fn a_run_that_is_over_has_its_pages_too() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         write_final(dir.path(), &samples::mixed()).expect("it can be written");
-        assert_eq!(names(dir.path()), [JUNIT_XML, REPORT_HTML, REPORT_JSON]);
+        assert_eq!(names(dir.path()), [JUNIT_XML, REPORT_HTML, REPORT_JSON, REPORT_MD]);
         let page = fs::read_to_string(dir.path().join(REPORT_HTML)).expect("it was written");
         assert_eq!(page, to_html(&samples::mixed()));
     }

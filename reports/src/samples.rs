@@ -38,6 +38,7 @@ fn report(cases: Vec<CaseRecord>) -> Report {
             interrupted: false,
             shard: None,
             contacted: Vec::new(),
+            merged_from: Vec::new(),
         },
         suite: SuiteInfo {
             name: "nks-istio".to_owned(),

@@ -1,45 +1,38 @@
 //! The end of a run on a terminal: least important first, because the last lines are the ones still on the screen.
 
-use indexmap::IndexMap;
+use indexmap::IndexSet;
 
 use crate::{
     case::story,
     exit::beyond_cases,
+    facts::{set_aside, slowest},
+    grid::grid,
     record::{CaseRecord, Cluster, Report, Summary, Verdict},
     style::{Style, count, duration, word},
     text::{clean, one_line, wrap},
 };
 
-/// The whole summary, ending in a line break: what was set aside and why, every errored and failed case, what went
-/// wrong beyond the cases, then the counts.
+/// The whole summary, ending in a line break: what was set aside and why, the slowest, every errored and failed case, what went
+/// wrong beyond the cases, the grid of cells, then the counts.
 #[must_use]
 pub fn to_terminal(report: &Report, style: Style) -> String {
-    let mut blocks = vec![
-        [Some(Verdict::NotRun), Some(Verdict::Skipped), Some(Verdict::KnownFail), None, Some(Verdict::Blocked)]
-            .into_iter()
-            .flat_map(|verdict| set_aside(report, verdict, style))
-            .collect(),
-    ];
+    let mut blocks = vec![aside(report, style), slow(report, style)];
     for verdict in [Verdict::Errored, Verdict::Flaky, Verdict::Failed] {
         let cases = report.cases.iter().filter(|case| case.verdict == Some(verdict));
         blocks.extend(cases.map(|case| story(case, style)));
     }
     blocks.push(beyond_cases(report).iter().flat_map(|reason| problem(reason, style)).collect());
+    blocks.push(grid(report, style));
     blocks.push(closing(report, style));
     blocks.retain(|lines| !lines.is_empty());
     let blocks: Vec<_> = blocks.iter().map(|lines| lines.join("\n")).collect();
     blocks.join("\n\n") + "\n"
 }
 
-/// Cases that were not judged or do not count, a line for each reason, in the order in which the reasons first appear.
-fn set_aside(report: &Report, verdict: Option<Verdict>, style: Style) -> Vec<String> {
-    let mut by_reason: IndexMap<String, Vec<&CaseRecord>> = IndexMap::new();
-    for case in report.cases.iter().filter(|case| case.verdict == verdict) {
-        let reason = one_line(case.reason.as_deref().unwrap_or("no reason was given"));
-        by_reason.entry(reason).or_default().push(case);
-    }
+/// Cases that were not judged or do not count, a line for each reason.
+fn aside(report: &Report, style: Style) -> Vec<String> {
     let mut lines = Vec::new();
-    for (reason, cases) in by_reason {
+    for (verdict, reason, cases) in set_aside(report) {
         let what = count(cases.len(), "case");
         let text = match verdict {
             None => format!("{what} without a verdict: the run ended before"),
@@ -55,6 +48,19 @@ fn set_aside(report: &Report, verdict: Option<Verdict>, style: Style) -> Vec<Str
         }
     }
     lines
+}
+
+/// The slowest cases, the slowest last.
+fn slow(report: &Report, style: Style) -> Vec<String> {
+    let cases = slowest(report);
+    if cases.is_empty() {
+        return Vec::new();
+    }
+    let line = |case: &&CaseRecord| {
+        let time = style.paint(case.verdict, &format!("{:>9}", duration(case.duration_ms)));
+        format!("{time}  {}", one_line(&case.id))
+    };
+    std::iter::once("slowest:".to_owned()).chain(cases.iter().rev().map(line)).collect()
 }
 
 /// `by install/istio`, whether the reason is a bare id, says so itself, or is a sentence.
@@ -74,7 +80,12 @@ fn problem(reason: &str, style: Style) -> Vec<String> {
 
 fn closing(report: &Report, style: Style) -> Vec<String> {
     let mut lines = counts(report, style);
-    lines.extend(wrap(&ground(report.cluster.as_ref()), style.columns(0)));
+    let mut grounds: IndexSet<String> =
+        report.cells.iter().filter_map(|cell| cell.cluster.as_ref()).map(ground).collect();
+    if grounds.is_empty() {
+        grounds.insert(report.cluster.as_ref().map_or_else(|| "no cluster was reached".to_owned(), ground));
+    }
+    lines.extend(grounds.iter().flat_map(|ground| wrap(ground, style.columns(0))));
     lines
 }
 
@@ -105,9 +116,8 @@ fn counts(report: &Report, style: Style) -> Vec<String> {
     lines
 }
 
-/// What the run stood on.
-fn ground(cluster: Option<&Cluster>) -> String {
-    let Some(cluster) = cluster else { return "no cluster was reached".to_owned() };
+/// What a cell stood on.
+fn ground(cluster: &Cluster) -> String {
     let Cluster { provider, context, kubernetes_version: version, .. } = cluster;
     one_line(&if cluster.simulated {
         format!("simulated cluster, Kubernetes {version}: nothing was tested on a real one")

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Done, Undone};
 use crate::{
-    cluster::{Kind, KindError, Object, Trouble, Verb},
+    cluster::{Kind, KindError, Object, Trouble},
     effect::{ApiVerb, Effect, Place, Resource, Scene},
     engine::Context,
     expectation::{Namespaces, Selection},
@@ -161,16 +161,15 @@ impl Delete {
 
     /// Asks for the deletion; gives the object's name if it was not there.
     async fn remove(&self, context: &Context<'_>, object: Doomed) -> Result<Option<String>, Undone> {
-        let (change, path) = (&object.change, object.change.path());
+        let change = &object.change;
         let reference = change.kind.reference(&change.name);
         let mut uid = None;
         if !self.existing && !context.ledger.made(change) {
             let seen = match &object.seen {
                 Some(seen) => seen.json.clone(),
-                None => match context.cluster.request(&path, &Verb::Get, context.deadline, context.cancel).await {
-                    Ok(answer) => answer.body,
-                    Err(Trouble::NotFound { .. }) => return Ok(Some(reference)),
-                    Err(trouble) => return Err(about(trouble, &reference)),
+                None => match context.get(change).await.map_err(|trouble| about(trouble, &reference))? {
+                    Some(seen) => seen,
+                    None => return Ok(Some(reference)),
                 },
             };
             if context.was_there_before(&seen) {
@@ -181,13 +180,8 @@ impl Delete {
             }
             uid = seen["metadata"]["uid"].as_str().map(str::to_owned);
         }
-        let verb = Verb::Delete { propagation: "Background", uid };
-        let answer = context.cluster.request(&path, &verb, context.deadline, context.cancel).await;
-        context.cluster.watches.changed();
-        match answer {
-            Ok(_) | Err(Trouble::NotFound { .. }) => Ok(answer.is_err().then_some(reference)),
-            Err(trouble) => Err(about(trouble, &reference)),
-        }
+        let deleted = context.delete(change, uid.as_deref()).await.map_err(|trouble| about(trouble, &reference))?;
+        Ok((!deleted).then_some(reference))
     }
 }
 

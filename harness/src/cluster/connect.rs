@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use http::HeaderValue;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::version::Info;
 use kube::{
@@ -11,7 +12,10 @@ use kube::{
 };
 
 use super::{Cluster, Kinds, Trouble, Watches};
-use crate::redact::Secrets;
+use crate::{
+    redact::Secrets,
+    registry::{Contacts, Registries, Settings},
+};
 
 /// What the user said of the cluster.
 #[derive(Debug, Clone, Default)]
@@ -67,6 +71,8 @@ pub async fn connect(options: &ConnectOptions, directory: &Path) -> Result<Clust
     learn(&options.secrets, &kubeconfig);
     // A watch is idle for minutes; the watcher bounds it by its own timeout. Everything else has the step's deadline.
     config.read_timeout = None;
+    // So that whoever keeps the cluster sees in its audit log who it was.
+    config.headers.push((http::header::USER_AGENT, HeaderValue::from_static(crate::USER_AGENT)));
     let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
     let client = Client::try_from(config.clone())
         .map_err(|error| ConnectError::Client { server: server.clone(), reason: error.to_string() })?;
@@ -76,7 +82,7 @@ pub async fn connect(options: &ConnectOptions, directory: &Path) -> Result<Clust
         .map_err(|error| ConnectError::Version { server: server.clone(), trouble: Trouble::Unreadable(error) })?;
     let path = directory.join("kubeconfig");
     write_private(&path, &kubeconfig)?;
-    let contacts = crate::registry::Contacts::default();
+    let contacts = Contacts::default();
     contacts.address(&server);
     Ok(Cluster {
         kinds: Kinds::new(client.clone()),
@@ -94,10 +100,11 @@ pub async fn connect(options: &ConnectOptions, directory: &Path) -> Result<Clust
             in_cluster: options.in_cluster,
         },
         kubeconfig: path,
+        identity: tokio::sync::OnceCell::new(),
         outage: super::OUTAGE,
         pace: super::Pace::REAL,
         reach: super::Reach::default(),
-        registries: crate::registry::Registries::new(crate::registry::Settings::default(), contacts),
+        registries: Registries::new(Settings { secrets: options.secrets.clone(), ..Settings::default() }, contacts),
         simulator: None,
     })
 }

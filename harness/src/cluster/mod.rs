@@ -23,7 +23,8 @@ pub use trouble::Trouble;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use meshproof_simulator::Simulator;
-use tokio::time::Instant;
+use tokio::{sync::OnceCell, time::Instant};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     redact::Secrets,
@@ -55,6 +56,8 @@ pub struct Cluster {
     pub simulator: Option<Simulator>,
     /// What no report may tell.
     pub secrets: Secrets,
+    /// The uid of `kube-system`, once it is known.
+    identity: OnceCell<String>,
 }
 
 /// So long an API server may take to answer a program's way of asking.
@@ -69,8 +72,21 @@ impl Cluster {
 
     /// Speaks to registries as `settings` say, from where the cluster is.
     pub fn speak_to_registries(&mut self, settings: &Settings) {
-        let settings = Settings { reach: self.reach.clone(), ..settings.clone() };
+        let (reach, secrets) = (self.reach.clone(), self.secrets.clone());
+        let settings = Settings { reach, secrets, ..settings.clone() };
         self.registries = Registries::new(settings, self.registries.contacts().clone());
+    }
+
+    /// The uid of `kube-system`, which lives as long as the cluster: asked for once. `None` where it may not be seen.
+    pub async fn identity(&self) -> Option<&str> {
+        let asked = self.identity.get_or_try_init(|| async {
+            let path = Kind::built_in("Namespace").expect("it is in the table").path(None, Some("kube-system"));
+            let deadline = Instant::now() + 2 * ANSWER;
+            let answer = self.request(&path, &Verb::Get, deadline, &CancellationToken::new()).await?;
+            let uid = answer.body["metadata"]["uid"].as_str().map(str::to_owned);
+            uid.ok_or_else(|| Trouble::Unreadable("kube-system has no uid".to_owned()))
+        });
+        asked.await.ok().map(String::as_str)
     }
 
     /// Whether programs could reach the API server all the time since `outages` were counted, and can now. An API server that

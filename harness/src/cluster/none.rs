@@ -6,7 +6,10 @@ use kube::{Client, Config, config::Kubeconfig};
 use semver::Version;
 
 use super::{Cluster, ConnectError, Connection, Kinds, Pace, Reach, Watches, connect::write_private};
-use crate::{redact::Secrets, registry::Registries};
+use crate::{
+    redact::Secrets,
+    registry::{Contacts, Registries, Settings},
+};
 
 /// A name that leads nowhere, by RFC 2606. Whoever runs a plan without a cluster has seen to it that no case asks one.
 const NOWHERE: &str = "http://no-cluster.invalid";
@@ -38,7 +41,8 @@ pub fn no_cluster(directory: &Path, secrets: &Secrets) -> Result<Cluster, Connec
         outage: super::OUTAGE,
         pace: Pace::REAL,
         reach: Reach::default(),
-        registries: Registries::default(),
+        registries: Registries::new(Settings { secrets: secrets.clone(), ..Settings::default() }, Contacts::default()),
+        identity: tokio::sync::OnceCell::new(),
         simulator: None,
     })
 }

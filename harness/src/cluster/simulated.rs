@@ -1,6 +1,9 @@
 //! A cluster inside this process.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+};
 
 use meshproof_simulator::{IstioRelease, Program, Settings, Simulator};
 use semver::Version;
@@ -29,6 +32,11 @@ pub const ISTIOCTL: &str = "simulated-istioctl";
 
 /// A run's time is mostly waiting, which need not take long where nothing is really started.
 pub const PACE: f64 = 20.0;
+
+impl SimulateOptions {
+    /// The minor versions of Kubernetes 1 that can be simulated.
+    pub const MINORS: RangeInclusive<u64> = 25..=34;
+}
 
 impl Default for SimulateOptions {
     fn default() -> Self {

@@ -8,10 +8,12 @@ use semver::Version;
 
 use super::report::ReportArgs;
 use crate::{
-    cluster::ConnectOptions,
+    cells::{Clusters, Repeat, read_contexts},
+    cluster::{ConnectOptions, SimulateOptions},
     diagnostic::Diagnostic,
+    effect::Optional,
     language::formats::Span,
-    plan::{Choices, Release},
+    plan::{Choices, Release, Sampling, Shard},
     registry::{Cache, RegistryMap, Settings, cache_directory},
 };
 
@@ -74,9 +76,12 @@ pub struct Choosing {
     /// A YAML file with values of variables.
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
-    /// Take every cell of the suite's matrix, not only the one that the variables say.
-    #[arg(long)]
-    pub matrix: bool,
+    /// Take cells of the suite's matrix, not only the one that the variables say: all, or few that have each two values together.
+    #[arg(long, value_enum, value_name = "WHICH", num_args = 0..=1, default_missing_value = "all", env = "MESHPROOF_MATRIX")]
+    pub matrix: Option<MatrixCells>,
+    /// Take the cell of the matrix with this name, like a=1,b=2. May be given several times.
+    #[arg(id = "cell", long = "cell", value_name = "NAME", conflicts_with = "matrix")]
+    pub cells: Vec<String>,
     /// Take cases whose id contains this, and what they need. May be given several times.
     #[arg(short, long = "filter", value_name = "TEXT")]
     pub filters: Vec<String>,
@@ -86,6 +91,14 @@ pub struct Choosing {
     /// Take cases with this tag, and what they need. May be given several times.
     #[arg(short, long = "tag", value_name = "TAG")]
     pub tags: Vec<String>,
+    /// Take one part of what is selected, like 2/5: the second of five. Each case is in exactly one part.
+    #[arg(long, value_name = "N/OF")]
+    pub shard: Option<Shard>,
+    /// A report of an earlier run, or its folder: by what it took, shards are balanced, the longest cells begin first, and the time left
+    /// is told. May be given several times; all shards of a run must be given the same. Without it, a run takes what is in its
+    /// --report-dir, shards nothing.
+    #[arg(long = "history", value_name = "DIR")]
+    pub history: Vec<PathBuf>,
     #[command(flatten)]
     pub registries: RegistryArgs,
 }
@@ -107,6 +120,13 @@ pub struct RegistryArgs {
     /// Keep what is read from registries there, by its digest, in place of `meshproof` in $XDG_CACHE_HOME or ~/.cache.
     #[arg(long, value_name = "DIR", env = "MESHPROOF_CACHE_DIR")]
     pub cache_dir: Option<PathBuf>,
+}
+
+/// Which cells of the matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MatrixCells {
+    All,
+    Pairwise,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -148,7 +168,19 @@ pub struct RunArgs {
     /// Begin without asking first whether the cluster is fit for it.
     #[arg(long)]
     pub no_preflight: bool,
-    /// Write report.json, junit.xml and, at the end, report.html there.
+    /// A YAML list of {kubeconfig, context}, each a cluster: they share the cells of the matrix, each taking those that it can prove.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["kubeconfig", "context"], env = "MESHPROOF_CONTEXTS")]
+    pub contexts: Option<PathBuf>,
+    /// How many cells are simulated at once; as many as the machine has cores if not given.
+    #[arg(long = "cells", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub cells_at_once: Option<u16>,
+    /// Run everything so many times; a case that both passed and failed is flaky.
+    #[arg(long, value_name = "TIMES", value_parser = clap::value_parser!(u32).range(1..))]
+    pub repeat: Option<u32>,
+    /// Run everything again until a case fails; with --repeat, so many times at most.
+    #[arg(long)]
+    pub until_failure: bool,
+    /// Write report.json, junit.xml and, at the end, report.html and report.md there.
     #[arg(long, value_name = "DIR", env = "MESHPROOF_REPORT_DIR")]
     pub report_dir: Option<PathBuf>,
     /// Begin nothing more after the first case that fails or errors.
@@ -218,6 +250,9 @@ pub struct PlanArgs {
     /// Print a service account with the rights that the run takes, to be piped into `kubectl apply -f -`.
     #[arg(long, conflicts_with = "json")]
     pub rbac: bool,
+    /// With --rbac, also rights that a run can do without.
+    #[arg(long = "with", value_enum, value_name = "WHAT", value_delimiter = ',', requires = "rbac")]
+    pub also: Vec<Optional>,
     /// Ask the cluster what of it is there already.
     #[arg(long)]
     pub live: bool,
@@ -359,6 +394,9 @@ pub struct SchemaArgs {
     /// The schema of report.json instead.
     #[arg(long)]
     pub report: bool,
+    /// The schema of a conformance statement instead.
+    #[arg(long, conflicts_with = "report")]
+    pub statement: bool,
 }
 
 impl Choosing {
@@ -379,7 +417,13 @@ impl Choosing {
             None => IndexMap::new(),
         };
         let registries = self.registries.settings().map_err(|problem| vec![problem])?;
-        Ok(Choices { set, environment, matrix: self.matrix, registries })
+        let matrix = match self.matrix {
+            _ if !self.cells.is_empty() => Sampling::Named(self.cells.clone()),
+            None => Sampling::Variables,
+            Some(MatrixCells::All) => Sampling::All,
+            Some(MatrixCells::Pairwise) => Sampling::Pairwise,
+        };
+        Ok(Choices { set, environment, matrix, registries })
     }
 }
 
@@ -419,12 +463,62 @@ impl ClusterArgs {
             () if self.kubernetes.is_some() && self.kind != ClusterKind::Simulated => "--kubernetes",
             () => return None,
         };
-        let named = self.kind.to_possible_value()?;
+        self.kind.means_nothing(flag)
+    }
+}
+
+impl ClusterKind {
+    /// That a flag is of another kind of cluster.
+    fn means_nothing(self, flag: &str) -> Option<Diagnostic> {
+        let named = self.to_possible_value()?;
         let help = match flag {
+            "--cells" => "a real cluster takes one cell at a time; name several by --contexts",
             "--kubernetes" => "a real cluster has the version that it has; leave it out",
             _ => "for a real cluster, add --cluster kubeconfig",
         };
         Some(Diagnostic::error(format!("{flag} means nothing to --cluster {}", named.get_name())).help(help))
+    }
+}
+
+impl RunArgs {
+    /// The clusters that are named.
+    pub fn clusters(&self) -> Result<Clusters, Vec<Diagnostic>> {
+        let provider = match self.cluster.kind {
+            ClusterKind::Simulated => {
+                let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+                let at_once = self.cells_at_once.map_or_else(cores, usize::from);
+                return Ok(Clusters::Simulated { version: self.cluster.kubernetes.clone(), at_once });
+            }
+            ClusterKind::None => return Ok(Clusters::None),
+            ClusterKind::Kubeconfig => "kubeconfig",
+            ClusterKind::InCluster => "in-cluster",
+        };
+        let contexts = match &self.contexts {
+            Some(path) => read_contexts(path)?,
+            None => vec![self.cluster.connect_options()],
+        };
+        Ok(Clusters::Real { provider, contexts })
+    }
+
+    /// How often each cell is run.
+    pub fn repeat(&self) -> Repeat {
+        let endless = if self.until_failure { usize::MAX } else { 1 };
+        let times = self.repeat.map_or(endless, |times| usize::try_from(times).unwrap_or(usize::MAX));
+        Repeat { times, until_failure: self.until_failure }
+    }
+
+    /// Flags that contradict each other.
+    pub fn contradiction(&self) -> Option<Diagnostic> {
+        let kind = self.cluster.kind;
+        match () {
+            () if self.contexts.is_some() && kind != ClusterKind::Kubeconfig => kind.means_nothing("--contexts"),
+            () if self.cells_at_once.is_some() && kind != ClusterKind::Simulated => kind.means_nothing("--cells"),
+            () if self.keep && self.repeat() != Repeat::default() => {
+                let diagnostic = Diagnostic::error("--keep and a repeated run exclude each other");
+                Some(diagnostic.help("each round begins on a cluster that has nothing of the one before"))
+            }
+            () => self.cluster.contradiction(),
+        }
     }
 }
 
@@ -442,7 +536,7 @@ fn release(text: &str) -> Result<Release, String> {
 fn kubernetes(text: &str) -> Result<Version, String> {
     let padded = if text.matches('.').count() == 1 { format!("{text}.0") } else { text.to_owned() };
     let version = Version::parse(padded.trim_start_matches('v')).map_err(|error| error.to_string())?;
-    let known = version.major == 1 && (25..=34).contains(&version.minor);
+    let known = version.major == 1 && SimulateOptions::MINORS.contains(&version.minor);
     known.then_some(version).ok_or_else(|| "1.25 to 1.34 can be simulated".to_owned())
 }
 

@@ -8,7 +8,7 @@ use super::show::{self, out};
 use crate::{
     diagnostic::{Diagnostic, all_warnings},
     load::load,
-    plan::{Choices, RunIdentity, plan},
+    plan::{Choices, RunIdentity, Sampling, plan},
 };
 
 /// Checks what `paths` hold: as it is written, and as it is with the variables' own values, in every cell of the matrix.
@@ -17,11 +17,11 @@ pub fn check(paths: &[PathBuf], quiet: bool) -> u8 {
     let run = RunIdentity { id: "check".to_owned(), directory: PathBuf::from("/run-directory") };
     let (mut scenarios, mut cases) = (0, 0);
     for suite in &loaded {
-        for matrix in [false, true] {
-            let choices = Choices { matrix, ..Choices::default() };
+        for matrix in [Sampling::Variables, Sampling::All] {
+            let choices = Choices { matrix: matrix.clone(), ..Choices::default() };
             let (plan, problems) = plan(suite, &choices, &run);
             diagnostics.extend(problems.into_iter().filter(|problem| !is_choice(problem)));
-            if !matrix {
+            if matrix == Sampling::Variables {
                 scenarios += suite.scenarios.len();
                 cases += plan.cases.len();
             }

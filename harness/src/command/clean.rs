@@ -82,12 +82,12 @@ impl Cleaning<'_> {
     fn choose(&self, found: Vec<Entry>) -> Result<(Vec<Entry>, Vec<String>), Refusal> {
         let lives = |entry: &Entry| Journal::is_being_written(&entry.path);
         if !self.args.runs.is_empty() {
-            let (chosen, _): (Vec<Entry>, Vec<Entry>) =
-                found.into_iter().partition(|entry| self.args.runs.contains(&entry.run));
+            let (chosen, _): (Vec<Entry>, Vec<Entry>) = found.into_iter().partition(|entry| self.is_named(&entry.run));
             if let Some(entry) = chosen.iter().find(|entry| lives(entry)) {
                 return Err(under_way(entry));
             }
-            let unknown = self.args.runs.iter().filter(|run| !chosen.iter().any(|entry| entry.run == **run));
+            let unknown =
+                self.args.runs.iter().filter(|run| !chosen.iter().any(|entry| RunIdentity::is_of(&entry.run, run)));
             let unknown = unknown.cloned().collect();
             return Ok((chosen, unknown));
         }
@@ -98,6 +98,11 @@ impl Cleaning<'_> {
                 .help(format!("name one with --run, or take them --all: {}", runs.join("; "))));
         }
         Ok((ended, Vec::new()))
+    }
+
+    /// Whether the run, or the one that it is a cell of, is named.
+    fn is_named(&self, run: &str) -> bool {
+        self.args.runs.iter().any(|named| RunIdentity::is_of(run, named))
     }
 
     /// Gives how much is left.
@@ -132,13 +137,14 @@ impl Cleaning<'_> {
             secrets: Secrets::default(),
         };
         let (_folder, cluster) = connected(&options).await?;
-        let only = (runs.len() == 1).then(|| runs[0].as_str());
-        let found = by_labels(&cluster, only).await.map_err(|trouble| Diagnostic::error(trouble.to_string()))?;
+        let found = by_labels(&cluster).await.map_err(|trouble| Diagnostic::error(trouble.to_string()))?;
         let mut left = 0;
         let mut any = false;
         for (run, holdings) in found {
             let path = crate::journal::journal_path(state, &run);
-            if (!runs.is_empty() && !runs.contains(&run)) || Journal::is_being_written(&path) {
+            if (!runs.is_empty() && !runs.iter().any(|named| RunIdentity::is_of(&run, named)))
+                || Journal::is_being_written(&path)
+            {
                 continue;
             }
             any = true;

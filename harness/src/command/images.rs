@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::{
     args::{ClusterArgs, ClusterKind, ImagesArgs, ImagesCommand, LockArgs, Looking},
-    run::{Prepared, prepare, provide},
+    begin::begin,
+    run::{Prepared, provide},
     show::{self, err, out},
 };
 use crate::{
@@ -60,14 +61,10 @@ pub(super) struct Looked<'a> {
 
 /// Finds out what the suite pulls, and does `then` with it. Gives an exit code.
 pub(super) fn with(looking: &Looking, then: impl AsyncFnOnce(Looked<'_>) -> u8) -> u8 {
-    let prepared = match prepare(&looking.choosing) {
+    let prepared = match begin(&looking.choosing, None) {
         Ok(prepared) => prepared,
-        Err(diagnostics) => {
-            show::diagnostics(&diagnostics);
-            return ERRORED;
-        }
+        Err(code) => return code,
     };
-    show::diagnostics(&prepared.warnings);
     let kind = if looking.simulated { ClusterKind::Simulated } else { ClusterKind::None };
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,

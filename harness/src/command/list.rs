@@ -1,13 +1,14 @@
 //! `meshproof list`: what a run would take.
 
-use meshproof_reports::{ERRORED, PASSED};
+use meshproof_reports::PASSED;
 use serde_json::{Value, json};
 
 use super::{
     args::ListArgs,
+    begin::begin,
     plan::{actions, expectations},
-    run::{Prepared, prepare},
-    show::{self, out},
+    run::Prepared,
+    show::out,
 };
 use crate::{
     plan::{Plan, PlannedCase},
@@ -23,16 +24,12 @@ pub fn list(args: &ListArgs) -> u8 {
 }
 
 fn with_plan(args: &ListArgs, show: impl Fn(&Plan) -> String) -> u8 {
-    match prepare(&args.choosing) {
-        Ok(Prepared { plan, warnings, .. }) => {
-            show::diagnostics(&warnings);
+    match begin(&args.choosing, None) {
+        Ok(Prepared { plan, .. }) => {
             out(&redacted(&plan, &show(&plan)));
             PASSED
         }
-        Err(diagnostics) => {
-            show::diagnostics(&diagnostics);
-            ERRORED
-        }
+        Err(code) => code,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line: arguments in, exit code out.
 
 mod args;
+mod begin;
 mod bundle;
 mod check;
 mod clean;
@@ -54,11 +55,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Simulate(args) => simulate::run(&args),
         Command::Check(args) => check::check(&args.paths, cli.quiet),
         Command::Coverage(args) => coverage::coverage(&args),
-        Command::Report(args) => report::report(&args),
+        Command::Report(args) => report::report(&args, cli.verbose),
         Command::Schema(args) => {
-            let schema = match args.report {
-                true => meshproof_reports::json_schema(),
-                false => crate::language::published_schema(),
+            let schema = match (args.report, args.statement) {
+                (true, _) => meshproof_reports::json_schema(),
+                (_, true) => meshproof_reports::statement_schema(),
+                _ => crate::language::published_schema(),
             };
             out(&format!("{schema:#}\n"));
             PASSED

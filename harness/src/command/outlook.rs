@@ -54,7 +54,7 @@ pub fn json(outlook: &Outlook<'_>, rules: &Rules, seen: Option<&Seen>) -> Value 
 /// The rights as objects, with the words that a reader needs.
 pub fn manifest(outlook: &Outlook<'_>, rules: &Rules) -> String {
     let mut text = String::from(
-        "# The rights that the run takes, for `kubectl apply -f -`. Rules of namespaces that the run itself makes are\n# in the cluster role, for no role can stand there before.\n",
+        "# The rights that the run takes, for `kubectl apply -f -`. Rules of namespaces that the run itself makes are\n# in the cluster role, for no role can stand there before.\n# A run does without what only diagnoses or the inventory read, and says so; `--with diagnosis,inventory` adds it.\n",
     );
     for unknown in outlook.unknown.keys() {
         text.push_str(&format!("# Not among them: {unknown}.\n"));

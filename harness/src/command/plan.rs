@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use super::{
     args::PlanArgs,
+    begin::begin,
     list::{case_json, line, redacted},
     outlook,
-    run::{Prepared, prepare, provide},
+    run::{Prepared, provide},
     show::{self, out},
 };
 use crate::{
@@ -24,14 +25,10 @@ use crate::{
 
 /// The variables, each case with its steps, and what all of them together do. Only `--live` contacts anything.
 pub fn plan(args: &PlanArgs) -> u8 {
-    let prepared = match prepare(&args.choosing) {
+    let prepared = match begin(&args.choosing, args.live.then(|| args.cluster.contradiction()).flatten()) {
         Ok(prepared) => prepared,
-        Err(diagnostics) => {
-            show::diagnostics(&diagnostics);
-            return ERRORED;
-        }
+        Err(code) => return code,
     };
-    show::diagnostics(&prepared.warnings);
     let seen = match args.live.then(|| live(args, &prepared)).transpose() {
         Ok(seen) => seen,
         Err(problem) => {
@@ -46,7 +43,7 @@ pub fn plan(args: &PlanArgs) -> u8 {
 fn shown(args: &PlanArgs, plan: &Plan, seen: Option<&Seen>) -> String {
     let outlook = plan.outlook();
     let there: Option<BTreeSet<String>> = seen.map(|seen| seen.namespaces.clone());
-    let rules = outlook.rules(there.as_ref());
+    let rules = outlook.rules_with(there.as_ref(), &args.also);
     if args.rbac {
         return outlook::manifest(&outlook, &rules);
     }
@@ -61,9 +58,6 @@ fn shown(args: &PlanArgs, plan: &Plan, seen: Option<&Seen>) -> String {
 
 /// What of the plan's objects is on the cluster.
 fn live(args: &PlanArgs, prepared: &Prepared) -> Result<Seen, Diagnostic> {
-    if let Some(contradiction) = args.cluster.contradiction() {
-        return Err(contradiction);
-    }
     let failed = |error: String| Diagnostic::error(error);
     let runtime = tokio::runtime::Runtime::new().map_err(|error| failed(format!("failed to start: {error}")))?;
     let work = make_directory(&prepared.run).map_err(failed)?;

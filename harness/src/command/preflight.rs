@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::{
     args::PreflightArgs,
-    run::{prepare, provide},
+    begin::begin,
+    run::provide,
     show::{self, out},
 };
 use crate::{
@@ -17,18 +18,10 @@ use crate::{
 
 /// Tells what is in the way of a run, all at once. Exit code 2 if anything is.
 pub fn preflight(args: &PreflightArgs) -> u8 {
-    let prepared = match prepare(&args.choosing) {
+    let prepared = match begin(&args.choosing, args.cluster.contradiction()) {
         Ok(prepared) => prepared,
-        Err(diagnostics) => {
-            show::diagnostics(&diagnostics);
-            return ERRORED;
-        }
+        Err(code) => return code,
     };
-    show::diagnostics(&prepared.warnings);
-    if let Some(contradiction) = args.cluster.contradiction() {
-        show::diagnostics(&[contradiction]);
-        return ERRORED;
-    }
     let found = make_directory(&prepared.run).and_then(|work| {
         let runtime = tokio::runtime::Runtime::new().map_err(|error| format!("failed to start: {error}"))?;
         let found = runtime.block_on(async {

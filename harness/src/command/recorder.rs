@@ -1,21 +1,30 @@
 //! Keeps the report up to date while the run goes on, in memory and on disk.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
-use indexmap::IndexMap;
-use meshproof_reports::{CellRecord, Keeper, Report, RunInfo, SCHEMA_VERSION, SuiteInfo, Summary, write_final};
+use meshproof_reports::{
+    CaseRecord, CellRecord, Keeper, Moment, MomentKind, Report, RunInfo, SCHEMA_VERSION, SuiteInfo, Summary, Timeline,
+    repeated, write_final,
+};
 use tokio::time::Instant;
 
+use super::run::Prepared;
 use crate::{
-    engine::{self, Event, Outcome},
-    plan::{Plan, RunIdentity},
-    redact::Secrets,
+    cells::{RunEvent, RunOutcome, named},
+    engine::{self, Event},
+    plan::{Plan, Shard},
+    redact::{Redactor, Secrets},
 };
 
 /// The report of a run that has begun.
 pub struct Recorder {
     pub report: Report,
     started: Instant,
+    /// What running cases have waited for and seen, by their place.
+    timelines: HashMap<usize, (Instant, Timeline)>,
     directory: Option<PathBuf>,
     keeper: Option<Keeper>,
     secrets: Secrets,
@@ -26,7 +35,8 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    pub fn new(plan: &Plan, run: &RunIdentity, directory: Option<&Path>, secrets: Secrets) -> Self {
+    pub fn new(prepared: &Prepared, shard: Option<Shard>, directory: Option<&Path>, secrets: Secrets) -> Self {
+        let Prepared { plan, run, .. } = prepared;
         let report = Report {
             schema_version: SCHEMA_VERSION.to_owned(),
             run: RunInfo {
@@ -36,7 +46,8 @@ impl Recorder {
                 finished_at: None,
                 duration_ms: 0,
                 interrupted: false,
-                shard: None,
+                shard: shard.map(|shard| shard.to_string()),
+                merged_from: Vec::new(),
                 contacted: Vec::new(),
             },
             suite: SuiteInfo {
@@ -54,12 +65,12 @@ impl Recorder {
             problems: Vec::new(),
             leftovers: Vec::new(),
         };
-        let keeper = directory.map(Keeper::new);
         let mut recorder = Self {
             report,
             started: Instant::now(),
+            timelines: HashMap::new(),
             directory: directory.map(Path::to_owned),
-            keeper,
+            keeper: directory.map(Keeper::new),
             secrets,
             learnt: 0,
             due: None,
@@ -70,18 +81,12 @@ impl Recorder {
     }
 
     /// What happened, as anybody may hear it: every event passes through here before it is shown or written.
-    pub fn told(&self, mut event: Event) -> Event {
+    pub fn told(&self, mut event: RunEvent) -> RunEvent {
         self.secrets.with(|redactor| match &mut event {
-            Event::CaseFinished { record, .. } => redactor.case(record),
-            Event::Waiting { what, .. } => redactor.replace(what),
-            Event::TornDown { what, trouble, .. } => {
-                redactor.replace(what);
-                if let Some(trouble) = trouble {
-                    redactor.replace(trouble);
-                }
-            }
-            Event::Problem(text) | Event::Note(text) => redactor.replace(text),
-            Event::Connected(_) | Event::CaseStarted { .. } | Event::TeardownStarted { .. } => {}
+            RunEvent::InCell { event, .. } => told_of_case(redactor, event),
+            RunEvent::Problem(text) | RunEvent::CellNotRun { reason: text, .. } => redactor.replace(text),
+            // What clusters are called is known before anything is secret; the end goes through it all the same.
+            RunEvent::CellStarted { .. } | RunEvent::CellEnded { .. } | RunEvent::Second => {}
         });
         event
     }
@@ -93,31 +98,77 @@ impl Recorder {
     }
 
     /// Takes in what happened.
-    pub fn on(&mut self, event: &Event) {
+    pub fn on(&mut self, event: &RunEvent) {
         match event {
-            Event::Connected(cluster) => {
-                self.report.cells.iter_mut().for_each(|cell| cell.cluster = Some((**cluster).clone()));
-                self.report.refresh();
+            RunEvent::CellStarted { cell, cluster, .. } => {
+                let known = &mut self.report.cells[*cell].cluster;
+                // What an earlier round has found out of it stays.
+                if known.is_none() {
+                    *known = Some((**cluster).clone());
+                }
+            }
+            RunEvent::InCell { cell, event } => {
+                if !self.on_case(*cell, event) {
+                    return;
+                }
+            }
+            RunEvent::CellEnded { cell, images, versions, .. } => {
+                if let Some(cluster) = &mut self.report.cells[*cell].cluster {
+                    cluster.images.extend(images.iter().cloned());
+                    cluster.images.sort();
+                    cluster.images.dedup();
+                    cluster.versions.extend(versions.clone());
+                }
+            }
+            RunEvent::CellNotRun { cell, reason } => self.report.cells[*cell].not_run = Some(reason.clone()),
+            RunEvent::Second => return,
+            RunEvent::Problem(problem) => self.report.problems.push(problem.clone()),
+        }
+        self.report.refresh();
+        self.keep();
+    }
+
+    /// Whether the report is another now.
+    fn on_case(&mut self, cell: usize, event: &Event) -> bool {
+        match event {
+            Event::CaseStarted { index, at } => {
+                self.timelines.insert(*index, (*at, Timeline::default()));
+                false
+            }
+            Event::Waiting { index, what, deadline, at } => {
+                self.moment(*index, *at, MomentKind::Waits, what, Some(*deadline));
+                false
+            }
+            Event::Seen { index, what, met, at } => {
+                let kind = if *met { MomentKind::Met } else { MomentKind::Sees };
+                self.moment(*index, *at, kind, what, None);
+                false
             }
             Event::CaseFinished { index, record } => {
-                self.report.cases[*index] = (**record).clone();
-                self.report.refresh();
+                let timeline = self.timelines.remove(index).map(|(_, timeline)| timeline.moments());
+                let record = CaseRecord { timeline: timeline.unwrap_or_default(), ..(**record).clone() };
+                let known = &mut self.report.cases[*index];
+                *known = if known.verdict.is_none() { record } else { repeated(known, record) };
+                true
             }
-            Event::Problem(problem) => self.report.problems.push(problem.clone()),
-            Event::Note(_)
-            | Event::CaseStarted { .. }
-            | Event::Waiting { .. }
-            | Event::TeardownStarted { .. }
-            | Event::TornDown { .. } => {
-                return;
+            Event::Problem(problem) => {
+                let named = named(&self.report.cells[cell].name, problem.clone());
+                self.report.problems.push(named);
+                true
             }
+            Event::Note(_) | Event::TeardownStarted { .. } | Event::TornDown { .. } => false,
         }
-        self.keep();
+    }
+
+    fn moment(&mut self, index: usize, at: Instant, kind: MomentKind, text: &str, deadline: Option<Instant>) {
+        let Some((began, timeline)) = self.timelines.get_mut(&index) else { return };
+        let since = |moment: Instant| milliseconds(moment.saturating_duration_since(*began));
+        timeline.push(Moment { at_ms: since(at), kind, text: text.to_owned(), deadline_ms: deadline.map(since) });
     }
 
     /// Writes what is known to disk, unless it was written a moment ago.
     pub fn keep(&mut self) {
-        self.report.run.duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.report.run.duration_ms = milliseconds(self.started.elapsed());
         if self.keeper.is_some() && self.learnt != self.secrets.learnt() {
             self.redact();
         }
@@ -133,17 +184,13 @@ impl Recorder {
     }
 
     /// Ends the report and writes it.
-    pub fn finish(mut self, outcome: Outcome) -> Report {
+    pub fn finish(mut self, outcome: RunOutcome) -> Report {
         self.report.run.interrupted = outcome.interrupted;
         self.report.problems.extend(outcome.problems);
         self.report.run.contacted = outcome.contacted;
         self.report.leftovers.extend(outcome.leftovers);
         self.report.run.finished_at = Some(engine::now());
-        self.report.run.duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        for cluster in self.report.cells.iter_mut().filter_map(|cell| cell.cluster.as_mut()) {
-            cluster.images.clone_from(&outcome.images);
-            cluster.versions.extend(outcome.versions.clone());
-        }
+        self.report.run.duration_ms = milliseconds(self.started.elapsed());
         self.report.refresh();
         self.redact();
         if let Some(directory) = &self.directory
@@ -155,15 +202,33 @@ impl Recorder {
     }
 }
 
+fn told_of_case(redactor: &Redactor, event: &mut Event) {
+    match event {
+        Event::CaseFinished { record, .. } => redactor.case(record),
+        Event::Waiting { what: text, .. }
+        | Event::Seen { what: text, .. }
+        | Event::Problem(text)
+        | Event::Note(text) => redactor.replace(text),
+        Event::TornDown { what, trouble, .. } => {
+            redactor.replace(what);
+            if let Some(trouble) = trouble {
+                redactor.replace(trouble);
+            }
+        }
+        Event::CaseStarted { .. } | Event::TeardownStarted { .. } => {}
+    }
+}
+
 /// The cells that the plan has cases of, in its order.
 fn cells(plan: &Plan) -> Vec<CellRecord> {
-    let mut cells: IndexMap<usize, CellRecord> = IndexMap::new();
-    for case in &plan.cases {
-        cells.entry(case.cell.index).or_insert_with(|| CellRecord {
-            name: case.cell.name.clone(),
-            values: case.cell.axes.clone(),
-            ..CellRecord::default()
-        });
-    }
-    cells.into_values().collect()
+    let of = |cell: &crate::plan::Cell| CellRecord {
+        name: cell.name.clone(),
+        values: cell.axes.clone(),
+        ..CellRecord::default()
+    };
+    plan.cells().iter().map(|(cell, _)| of(cell)).collect()
+}
+
+fn milliseconds(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

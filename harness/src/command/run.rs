@@ -3,11 +3,10 @@
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
     path::Path,
+    time::Duration,
 };
 
-use clap::ValueEnum;
-use indexmap::IndexMap;
-use meshproof_reports::{Cluster as ClusterRecord, ERRORED, Report, exit_code, to_terminal};
+use meshproof_reports::{ERRORED, Report, exit_code, to_terminal};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
@@ -15,18 +14,21 @@ use tokio::{
 
 use super::{
     args::{Choosing, ClusterArgs, ClusterKind, RunArgs},
+    begin::begin,
     live::Live,
     recorder::Recorder,
     show::{self, err, out},
 };
 use crate::{
+    cells::{self, CellOptions, Clusters, RunEvent},
     cluster::{Cluster, ConnectError, ConnectOptions, SimulateOptions, connect, no_cluster, simulate},
     diagnostic::{Diagnostic, all_warnings},
     effect::Effect,
-    engine::{Event, Options, Outcome, Signals, execute, make_directory},
+    engine::{Options, Signals, make_directory},
+    history::History,
     journal::state_directory,
     load::{Loaded, load},
-    plan::{Plan, PlannedCase, RunIdentity, Selection, plan, select},
+    plan::{Plan, PlannedCase, RunIdentity, Selection, plan, select, shard},
     redact::Secrets,
     safety::Safety,
 };
@@ -35,6 +37,8 @@ use crate::{
 pub struct Prepared {
     pub plan: Plan,
     pub run: RunIdentity,
+    /// What earlier runs took.
+    pub history: History,
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -46,29 +50,29 @@ pub struct Ran {
 }
 
 /// Is told each event as it happens.
-pub type Observer = Box<dyn FnMut(&Event) + Send>;
+pub type Observer = Box<dyn FnMut(&RunEvent) + Send>;
 
 /// The run, as a table of contents.
 pub fn run(args: &RunArgs, quiet: bool, verbose: bool) -> u8 {
-    let prepared = match prepare(&args.choosing) {
+    let mut prepared = match begin(&args.choosing, args.contradiction()) {
         Ok(prepared) => prepared,
+        Err(code) => return code,
+    };
+    let clusters = match args.clusters() {
+        Ok(clusters) => clusters,
         Err(diagnostics) => {
             show::diagnostics(&diagnostics);
             return ERRORED;
         }
     };
-    show::diagnostics(&prepared.warnings);
-    if let Some(contradiction) = args.cluster.contradiction() {
-        show::diagnostics(&[contradiction]);
-        return ERRORED;
-    }
     if let Some(problem) = needs_a_cluster(args, &prepared.plan) {
         show::diagnostics(&[problem]);
         return ERRORED;
     }
+    remember(args, &mut prepared);
     let style = show::style(verbose);
-    let live = Live::new(&prepared.plan, style, quiet);
-    let ran = match execute_plan(args, &prepared, watching(live)) {
+    let live = Live::new(&prepared, args, style, quiet);
+    let ran = match execute_plan(args, &prepared, clusters, watching(live)) {
         Ok(ran) => ran,
         Err(problem) => {
             err(&format!("{problem}\n"));
@@ -95,6 +99,13 @@ fn needs_a_cluster(args: &RunArgs, plan: &Plan) -> Option<Diagnostic> {
     Some(Diagnostic::error(title).help("leave it out, or name a cluster: --cluster simulated, --cluster kubeconfig"))
 }
 
+/// Without a history that is named, what the same folder has of the run before.
+fn remember(args: &RunArgs, prepared: &mut Prepared) {
+    if let (true, Some(directory)) = (args.choosing.history.is_empty(), &args.report_dir) {
+        prepared.history = History::of_directory(directory);
+    }
+}
+
 /// Draws each event; what moves on the terminal goes with the observer.
 fn watching(mut live: Live) -> Observer {
     Box::new(move |event| live.on(event))
@@ -119,7 +130,13 @@ pub fn prepare(choosing: &Choosing) -> Result<Prepared, Vec<Diagnostic>> {
         only: suite.only,
     };
     select(&mut plan, &selection).map_err(|diagnostic| vec![diagnostic])?;
-    Ok(Prepared { plan, run, warnings: diagnostics })
+    let history = History::read(&choosing.history).map_err(|diagnostic| vec![diagnostic])?;
+    if let Some(part) = choosing.shard {
+        let took =
+            |plan: &Plan, places: &[usize]| history.span(places.iter().map(|place| plan.cases[*place].id.as_str()));
+        shard(&mut plan, part, took).map_err(|diagnostic| vec![diagnostic])?;
+    }
+    Ok(Prepared { plan, run, history, warnings: diagnostics })
 }
 
 fn one_suite(mut loaded: Vec<Loaded>, diagnostics: &mut Vec<Diagnostic>) -> Option<Loaded> {
@@ -140,8 +157,13 @@ fn identity() -> RunIdentity {
     RunIdentity { id, directory }
 }
 
-/// Provides the cluster, executes the plan and keeps the records. `Err` is only for what keeps the run from having a report.
-pub fn execute_plan(args: &RunArgs, prepared: &Prepared, observer: Observer) -> Result<Ran, String> {
+/// Runs the plan's cells and keeps the records. `Err` is only for what keeps the run from having a report.
+pub fn execute_plan(
+    args: &RunArgs,
+    prepared: &Prepared,
+    clusters: Clusters,
+    observer: Observer,
+) -> Result<Ran, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -152,30 +174,33 @@ pub fn execute_plan(args: &RunArgs, prepared: &Prepared, observer: Observer) -> 
         let (events, inbox) = mpsc::unbounded_channel();
         let secrets = Secrets::default();
         prepared.plan.secrets.iter().for_each(|secret| secrets.learn(secret));
-        let recorder = Recorder::new(&prepared.plan, &prepared.run, args.report_dir.as_deref(), secrets.clone());
+        let recorder = Recorder::new(prepared, args.choosing.shard, args.report_dir.as_deref(), secrets.clone());
         let keeping = tokio::spawn(keep(inbox, recorder, observer));
-        let outcome = match provide(&args.cluster, &prepared.plan, &work, &secrets).await {
-            Ok(cluster) => {
-                let _ = events.send(Event::Connected(Box::new(describe(&args.cluster, &cluster))));
-                let options = options(args, &cluster, &work);
-                execute(&prepared.plan, cluster, &prepared.run, &options, events, &signals).await
-            }
-            Err(error) => {
-                drop(events);
-                Outcome { problems: vec![error.to_string()], ..Outcome::default() }
-            }
-        };
+        let options = options(args, prepared, &secrets);
+        let outcome = cells::run(&prepared.plan, &prepared.run, clusters, &options, events, &signals).await;
         let recorder = keeping.await.map_err(|error| format!("failed to keep the records: {error}"))?;
-        let kept = outcome.kept.clone();
+        let (kept, needed) = (outcome.kept.clone(), outcome.left_behind);
         let report = recorder.finish(outcome);
+        #[cfg(feature = "otel")]
+        trace(&report).await;
         // What is still to be taken back needs the programs that lie there.
-        let needed = report.problems.iter().any(|problem| problem.starts_with("left behind"));
         clean(&work, args.keep || needed);
         Ok(Ran { report, kept })
     });
     // A program that would not end must not keep the command from ending.
     runtime.shutdown_background();
     ran
+}
+
+/// A collector that does not answer is told of; the run is what it is.
+#[cfg(feature = "otel")]
+async fn trace(report: &Report) {
+    if crate::telemetry::is_wanted() {
+        match crate::telemetry::send(report).await {
+            Ok(trace) => err(&format!("trace: {trace}\n")),
+            Err(problem) => err(&format!("failed to send the trace: {problem}\n")),
+        }
+    }
 }
 
 /// The cluster that was named.
@@ -200,13 +225,13 @@ async fn cluster(args: &ClusterArgs, plan: &Plan, work: &Path, secrets: &Secrets
     }
     let standard = SimulateOptions::default();
     let version = args.kubernetes.clone().unwrap_or(standard.version.clone());
-    simulate(&SimulateOptions { version, releases: plan.releases.clone(), secrets: secrets.clone(), ..standard }, work)
-        .await
+    simulate(&SimulateOptions { version, releases: plan.releases(), secrets: secrets.clone(), ..standard }, work).await
 }
 
-fn options(args: &RunArgs, cluster: &Cluster, work: &Path) -> Options {
+fn options(args: &RunArgs, prepared: &Prepared, secrets: &Secrets) -> CellOptions {
     // Nobody comes back to a cluster that ends with this process.
-    let state = if cluster.simulator.is_some() { Some(work.to_owned()) } else { None };
+    let simulated = args.cluster.kind == ClusterKind::Simulated;
+    let state = simulated.then(|| prepared.run.directory.clone());
     let state = state.or_else(|| args.state_dir.clone()).or_else(state_directory);
     let is_there = args.cluster.kind != ClusterKind::None;
     let safety = state.filter(|_| is_there).map(|state| Safety {
@@ -214,37 +239,39 @@ fn options(args: &RunArgs, cluster: &Cluster, work: &Path) -> Options {
         wait: args.wait.map(|wait| wait.0).unwrap_or_default(),
         inventory: !args.no_inventory,
     });
-    Options {
-        safety,
-        preflight: !args.no_preflight && is_there,
-        jobs: args.jobs.max(1),
-        fail_fast: args.fail_fast,
-        keep: args.keep,
-        timeout: args.timeout.map(|timeout| timeout.0),
-        ..Options::default()
-    }
-}
-
-fn describe(args: &ClusterArgs, cluster: &Cluster) -> ClusterRecord {
-    let connection = &cluster.connection;
-    ClusterRecord {
-        provider: args.kind.to_possible_value().map_or_else(String::new, |kind| kind.get_name().to_owned()),
-        context: connection.context.clone(),
-        server: connection.server.clone(),
-        kubernetes_version: connection.git_version.clone(),
-        simulated: cluster.simulator.is_some(),
-        versions: IndexMap::from([("kubernetes".to_owned(), connection.git_version.clone())]),
-        images: Vec::new(),
+    CellOptions {
+        engine: Options {
+            safety,
+            preflight: !args.no_preflight && is_there,
+            jobs: args.jobs.max(1),
+            fail_fast: args.fail_fast,
+            keep: args.keep,
+            timeout: args.timeout.map(|timeout| timeout.0),
+            ..Options::default()
+        },
+        repeat: args.repeat(),
+        history: prepared.history.clone(),
+        secrets: secrets.clone(),
     }
 }
 
 /// Takes in events until there are no more.
-async fn keep(mut inbox: mpsc::UnboundedReceiver<Event>, mut recorder: Recorder, mut observer: Observer) -> Recorder {
+async fn keep(
+    mut inbox: mpsc::UnboundedReceiver<RunEvent>,
+    mut recorder: Recorder,
+    mut observer: Observer,
+) -> Recorder {
     recorder.keep();
+    let mut clock = tokio::time::interval(Duration::from_secs(1));
+    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let due = recorder.due;
         let event = tokio::select! {
             event = inbox.recv() => event,
+            _ = clock.tick() => {
+                observer(&RunEvent::Second);
+                continue;
+            }
             () = async { tokio::time::sleep_until(due.unwrap_or_else(tokio::time::Instant::now)).await }, if due.is_some() => {
                 recorder.keep();
                 continue;

@@ -9,7 +9,9 @@ use super::{collect::log, references::References};
 use crate::{
     action::{Done, Exec, Gained, Run, Undone},
     cluster::{Kind, Trouble, Verb},
+    effect::{ApiVerb, Place, Resource, Scene},
     engine::Context,
+    expectation::Namespaces,
     language::{CollectStep, formats::Selector},
 };
 
@@ -35,6 +37,29 @@ pub struct Logs {
     pub selector: Selector,
     /// Without it, every container.
     pub container: Option<String>,
+}
+
+impl Collect {
+    /// What it takes, in the scene's namespace.
+    pub fn effects(&self, scene: &mut Scene<'_>) {
+        let pods = Resource::built_in("Pod");
+        match self {
+            Self::Exec(exec) => exec.effects(scene),
+            Self::Logs(logs) => {
+                let place = Place::Namespace(logs.namespace.clone());
+                scene.needs(&pods, &place, None, &[ApiVerb::List]);
+                scene.needs(&pods.subresource("log"), &place, None, &[ApiVerb::Get]);
+            }
+            Self::References(References { from, to, .. }) => {
+                for kind in [from, to] {
+                    let Some(resource) = scene.resource(kind.api_version.as_deref(), &kind.kind) else { continue };
+                    let place = scene.place(&resource, Namespaces::Default);
+                    scene.needs(&resource, &place, None, &[ApiVerb::List]);
+                }
+            }
+            Self::Run(run) => run.effects(scene),
+        }
+    }
 }
 
 /// So many pods' logs are taken.

@@ -6,7 +6,7 @@ mod resource;
 mod rules;
 mod scene;
 
-pub use own::{Extent, OWN, OwnRule};
+pub use own::{Extent, OPTIONAL, OWN, Optional, OwnRule};
 pub use resource::Resource;
 pub use rules::{ACCOUNT, ACCOUNT_NAMESPACE, Rule, Rules};
 pub use scene::Scene;

@@ -53,3 +53,38 @@ pub const OWN: &[OwnRule] = &[
     OwnRule { extent: Extent::LoadBalancer, group: "", resource: "services", verbs: &[List] },
     OwnRule { extent: Extent::Claims, group: "storage.k8s.io", resource: "storageclasses", verbs: &[List] },
 ];
+
+/// What a run can do without: where it may not, it says what it leaves out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Optional {
+    /// What is read about a case that failed: objects, events and logs where the plan works, nodes, webhooks.
+    Diagnosis,
+    /// Listing every object of every kind, Secrets among them, so that the comparison before and after leaves out nothing.
+    Inventory,
+}
+
+/// The harness' own optional needs; what suites want to be collected comes to it. As with [`OWN`], whoever adds a request adds its line.
+pub const OPTIONAL: &[(Optional, OwnRule)] = &[
+    (Optional::Diagnosis, OwnRule { extent: Extent::Used, group: "", resource: "pods", verbs: &[List] }),
+    (Optional::Diagnosis, OwnRule { extent: Extent::Used, group: "", resource: "pods/log", verbs: &[Get] }),
+    (Optional::Diagnosis, OwnRule { extent: Extent::Used, group: "", resource: "services", verbs: &[List] }),
+    (Optional::Diagnosis, OwnRule { extent: Extent::Used, group: "", resource: "events", verbs: &[List] }),
+    (Optional::Diagnosis, OwnRule { extent: Extent::Used, group: "", resource: "resourcequotas", verbs: &[List] }),
+    (Optional::Diagnosis, OwnRule { extent: Extent::Used, group: "apps", resource: "replicasets", verbs: &[List] }),
+    (Optional::Diagnosis, OwnRule { extent: Extent::Used, group: "apps", resource: "deployments", verbs: &[List] }),
+    (
+        Optional::Diagnosis,
+        OwnRule { extent: Extent::Used, group: "discovery.k8s.io", resource: "endpointslices", verbs: &[List] },
+    ),
+    (Optional::Diagnosis, OwnRule { extent: Extent::Cluster, group: "", resource: "nodes", verbs: &[List] }),
+    (
+        Optional::Diagnosis,
+        OwnRule {
+            extent: Extent::Cluster,
+            group: "admissionregistration.k8s.io",
+            resource: "mutatingwebhookconfigurations",
+            verbs: &[List],
+        },
+    ),
+    (Optional::Inventory, OwnRule { extent: Extent::Cluster, group: "*", resource: "*", verbs: &[List] }),
+];

@@ -109,10 +109,29 @@ impl Context<'_> {
         if self.ledger.made(change) {
             return Ok(None);
         }
+        Ok(self.get(change).await?)
+    }
+
+    /// The object as it is now, `None` if it is not there.
+    pub async fn get(&self, change: &Change) -> Result<Option<Value>, Trouble> {
         match self.cluster.request(&change.path(), &Verb::Get, self.deadline, self.cancel).await {
             Ok(answer) => Ok(Some(answer.body)),
             Err(Trouble::NotFound { .. }) => Ok(None),
-            Err(trouble) => Err(trouble.into()),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// Asks for the deletion, and does not wait for it; `false` if there is no object of that name. With a uid, an object that somebody
+    /// made by that name since is a conflict.
+    pub async fn delete(&self, change: &Change, uid: Option<&str>) -> Result<bool, Trouble> {
+        let uid = uid.filter(|uid| !uid.is_empty()).map(str::to_owned);
+        let verb = Verb::Delete { propagation: "Background", uid };
+        let answer = self.cluster.request(&change.path(), &verb, self.deadline, self.cancel).await;
+        self.cluster.watches.changed();
+        match answer {
+            Ok(_) => Ok(true),
+            Err(Trouble::NotFound { .. }) => Ok(false),
+            Err(trouble) => Err(trouble),
         }
     }
 
@@ -129,7 +148,14 @@ impl Context<'_> {
     pub fn note(&self, what: String) {
         if let Some(index) = self.index {
             // Nobody listens any more once the run is over.
-            let _ = self.events.send(Event::Waiting { index, what, deadline: self.deadline });
+            let _ = self.events.send(Event::Waiting { index, what, deadline: self.deadline, at: Instant::now() });
+        }
+    }
+
+    /// Tells what the case sees of what it waits for. Call it only when that is not as before.
+    pub fn saw(&self, what: &str, met: bool) {
+        if let Some(index) = self.index {
+            let _ = self.events.send(Event::Seen { index, what: what.to_owned(), met, at: Instant::now() });
         }
     }
 

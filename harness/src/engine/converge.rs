@@ -91,12 +91,14 @@ impl<'a> Watching<'a> {
     async fn run(&mut self, attempts: &mut u64) -> Converged {
         let mut met_since: Option<(Instant, String)> = None;
         let before = self.store.away();
+        let mut told = Told::default();
         loop {
             self.changes.borrow_and_update();
             if let Some(workloads) = &mut self.workloads {
                 workloads.mark_seen();
             }
             let judgement = self.judge();
+            told.tell(self.context, &judgement);
             *attempts += 1;
             let now = Instant::now();
             let wake = match judgement {
@@ -192,6 +194,24 @@ impl<'a> Watching<'a> {
         let Some(stores) = &self.workloads else { return Ripeness::Hopeful };
         let workloads = stores.relevant(self.expectation, &self.target);
         self.patience.judge(states(&workloads), now, self.timing.patience)
+    }
+}
+
+/// What the case was last told to see.
+#[derive(Default)]
+pub(super) struct Told(Option<(bool, String)>);
+
+impl Told {
+    /// Tells what a judgement saw, unless it is what was told last.
+    pub(super) fn tell(&mut self, context: &Context<'_>, judgement: &Judgement) {
+        let now = match judgement {
+            Judgement::Met { seen } => (true, seen),
+            Judgement::NotYet(mismatch) | Judgement::Impossible { mismatch, .. } => (false, &mismatch.seen),
+        };
+        if self.0.as_ref().is_none_or(|(met, seen)| (*met, seen) != now) {
+            context.saw(now.1, now.0);
+            self.0 = Some((now.0, now.1.clone()));
+        }
     }
 }
 

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use meshproof_reports::{CaseRecord, Cluster};
+use meshproof_reports::CaseRecord;
 use tokio::{sync::mpsc::UnboundedSender, time::Instant};
 
-/// One thing that happened. Terminal and reports are drawn from these and nothing else.
+/// One thing that happened while a plan was executed.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// The cluster has answered.
-    Connected(Box<Cluster>),
     /// Something worth knowing before the cases begin.
     Note(String),
     /// The case at this place of the plan has begun.
     CaseStarted { index: usize, at: Instant },
     /// It waits for something else than before.
-    Waiting { index: usize, what: String, deadline: Instant },
+    Waiting { index: usize, what: String, deadline: Instant, at: Instant },
+    /// It sees something else than before of what it waits for, and whether that is as expected.
+    Seen { index: usize, what: String, met: bool, at: Instant },
     /// It has its verdict.
     CaseFinished { index: usize, record: Box<CaseRecord> },
     /// Teardown has begun; so many things are to be taken back.
@@ -28,3 +28,18 @@ pub enum Event {
 
 /// Where events go. They are never lost and never hold up who sends them.
 pub type Events = UnboundedSender<Event>;
+
+impl Event {
+    /// The same in a plan in which so many cases stand before.
+    #[must_use]
+    pub fn moved(mut self, by: usize) -> Self {
+        match &mut self {
+            Self::CaseStarted { index, .. }
+            | Self::Waiting { index, .. }
+            | Self::Seen { index, .. }
+            | Self::CaseFinished { index, .. } => *index += by,
+            Self::TeardownStarted { .. } | Self::TornDown { .. } | Self::Problem(_) | Self::Note(_) => {}
+        }
+        self
+    }
+}

@@ -27,7 +27,7 @@ use crate::{
     journal::Holdings,
     plan::{Plan, RunIdentity},
     preflight::preflight,
-    safety::{self, Safety, Stay},
+    safety::{self, Refusal, Safety, Stay},
 };
 
 /// How to run.
@@ -78,13 +78,17 @@ pub struct Outcome {
     pub kept: Vec<String>,
     /// What the run left behind or took, by comparison, a line each.
     pub leftovers: Vec<String>,
+    /// Whether something is still to be taken back.
+    pub left_behind: bool,
 }
 
-/// The two signals: the first ends the cases and takes everything back, the second gives that up too.
+/// What ends a run early. The first signal ends the cases and takes everything back, the second gives that up too.
 #[derive(Debug, Clone, Default)]
 pub struct Signals {
     pub interrupt: CancellationToken,
     pub give_up: CancellationToken,
+    /// Something failed and nothing more is to begin, with [`Options::fail_fast`]; shared by all plans of a run.
+    pub enough: CancellationToken,
 }
 
 /// Runs every case of the plan and then takes back what was changed. Each case's record is sent as it ends; all of them have a
@@ -114,8 +118,9 @@ pub async fn execute(
     let stay = match enter(&shared, plan, run, options).await {
         Ok(stay) => stay,
         Err(mut problems) => {
-            problems.extend(end(&shared, None, options, signals).await.problems);
-            return Outcome { problems, interrupted: signals.interrupt.is_cancelled(), ..Outcome::default() };
+            let ended = end(&shared, None, options, signals).await;
+            problems.extend(ended.problems);
+            return Outcome { problems, interrupted: signals.interrupt.is_cancelled(), ..ended };
         }
     };
     let mut scheduler = Scheduler {
@@ -126,6 +131,7 @@ pub async fn execute(
         tasks: HashMap::new(),
         options,
         stop: None,
+        failed: false,
         blocked_by: BTreeMap::new(),
     };
     let interrupted = scheduler.run(signals).await;
@@ -152,21 +158,41 @@ async fn enter(
     if let Some(safety) = &options.safety {
         safety::take_back_of_the_dead(shared, safety).await;
     }
-    if options.preflight {
-        let findings = tokio::select! {
-            findings = preflight(&shared.cluster, plan) => findings,
-            () = shared.cancel.cancelled() => return Err(Vec::new()),
-        };
-        for note in &findings.notes {
-            shared.note(format!("note: {note}"));
+    // Before the cluster is looked at: what another run is making or taking back tells nothing of it.
+    let entered = match &options.safety {
+        None => Ok(None),
+        Some(safety) => safety::enter(shared, plan, run, safety).await.map(Some),
+    };
+    match entered {
+        Ok(stay) => {
+            if options.preflight {
+                ask(shared, plan).await?;
+            }
+            Ok(stay)
         }
-        if !findings.problems.is_empty() {
-            return Err(findings.problems.iter().map(ToString::to_string).collect());
+        Err(Refusal::Taken(problem)) => Err(vec![problem]),
+        Err(Refusal::Undone(undone)) => {
+            // Where a lease may not be made, more may be wrong.
+            if options.preflight {
+                ask(shared, plan).await?;
+            }
+            Err(vec![undone.to_string()])
         }
     }
-    match &options.safety {
-        None => Ok(None),
-        Some(safety) => safety::enter(shared, plan, run, safety).await.map(Some).map_err(|problem| vec![problem]),
+}
+
+/// Whether the cluster is fit; `Err` is why not, or nothing where the run was interrupted meanwhile.
+async fn ask(shared: &Shared, plan: &Plan) -> Result<(), Vec<String>> {
+    let findings = tokio::select! {
+        findings = preflight(&shared.cluster, plan) => findings,
+        () = shared.cancel.cancelled() => return Err(Vec::new()),
+    };
+    for note in &findings.notes {
+        shared.note(format!("note: {note}"));
+    }
+    match findings.problems.is_empty() {
+        true => Ok(()),
+        false => Err(findings.problems.iter().map(ToString::to_string).collect()),
     }
 }
 
@@ -193,7 +219,8 @@ async fn end(shared: &Shared, stay: Option<Stay>, options: &Options, signals: &S
     if options.keep {
         outcome.kept = kept(shared);
     }
-    if shared.ledger.things().is_empty()
+    outcome.left_behind = !shared.ledger.things().is_empty();
+    if !outcome.left_behind
         && let Err(error) = shared.ledger.end()
     {
         outcome.problems.push(error.to_string());
@@ -211,6 +238,8 @@ struct Scheduler<'a> {
     options: &'a Options,
     /// Why nothing more begins.
     stop: Option<String>,
+    /// Whether a case has failed or errored.
+    failed: bool,
     /// For each blocked case, the case at the root of it.
     blocked_by: BTreeMap<usize, usize>,
 }
@@ -229,6 +258,9 @@ impl Scheduler<'_> {
                     interrupted = true;
                     self.stop = Some("the run was interrupted".to_owned());
                 }
+                () = signals.enough.cancelled(), if self.stop.is_none() => {
+                    self.stop = Some("another cell failed and the run was to stop at the first failure".to_owned());
+                }
                 () = until(timeout), if self.stop.is_none() => {
                     self.stop = Some("the run's timeout was over".to_owned());
                     interrupted = true;
@@ -239,6 +271,9 @@ impl Scheduler<'_> {
                     self.running.abort_all();
                 }
                 Some(ended) = self.running.join_next() => self.ended(ended),
+            }
+            if self.options.fail_fast && self.failed {
+                signals.enough.cancel();
             }
             self.begin();
         }
@@ -329,7 +364,9 @@ impl Scheduler<'_> {
     fn end(&mut self, index: usize, record: CaseRecord) {
         let verdict = record.verdict.unwrap_or(Verdict::Errored);
         self.states[index] = State::Ended(verdict);
-        if self.options.fail_fast && self.stop.is_none() && matches!(verdict, Verdict::Failed | Verdict::Errored) {
+        let failed = matches!(verdict, Verdict::Failed | Verdict::Errored);
+        self.failed |= failed;
+        if self.options.fail_fast && self.stop.is_none() && failed {
             self.stop = Some(format!("{} {} and the run was to stop at the first failure", record.id, verdict.word()));
         }
         self.send(Event::CaseFinished { index, record: Box::new(record) });

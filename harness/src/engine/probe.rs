@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{context::Context, converge::Converged};
+use super::{
+    context::Context,
+    converge::{Converged, Told},
+};
 use crate::{
     action::{Action, Gained, Undone},
     expectation::{Answered, Judgement, Mismatch},
@@ -26,7 +29,7 @@ pub async fn probe(
     let Some(action) = action else {
         return (Converged::Unseen("there is no output: the case runs nothing before this".to_owned()), 0);
     };
-    let mut probing = Probing { settled: Settled::default(), options, attempts: 0 };
+    let mut probing = Probing { settled: Settled::default(), options, attempts: 0, told: Told::default() };
     let converged = probing.run(context, action, expectation).await;
     (converged, probing.attempts)
 }
@@ -35,6 +38,7 @@ struct Probing<'a> {
     settled: Settled,
     options: &'a ExpectationOptions,
     attempts: u64,
+    told: Told,
 }
 
 /// Since when the answer has been the same.
@@ -54,7 +58,9 @@ impl Probing<'_> {
             let gained = context.gained.clone().unwrap_or_default();
             self.attempts += 1;
             let now = Instant::now();
-            match (expectation.judge(&gained), met_since) {
+            let judgement = expectation.judge(&gained);
+            self.told.tell(context, &judgement);
+            match (judgement, met_since) {
                 (Judgement::Met { seen }, since) => {
                     let since = *met_since.insert(since.unwrap_or(now));
                     if now >= since + hold {

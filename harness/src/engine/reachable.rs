@@ -52,6 +52,9 @@ async fn ask(cluster: &Cluster, address: &str) -> Option<String> {
 
 /// Whether somebody is at the other end all the same: who refuses a connection, ends it or has a certificate that is not trusted.
 fn is_there(error: &reqwest::Error) -> bool {
+    if !error.is_connect() && !error.is_timeout() && !error.is_builder() {
+        return true;
+    }
     let mut cause = error.source();
     while let Some(error) = cause {
         if error.is::<rustls::Error>() {

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::context::{Context, MADE_ANNOTATION, RUN_LABEL};
 use crate::{
@@ -35,27 +34,21 @@ fn is_made_by(object: &Value, run: &str) -> bool {
     metadata["labels"][RUN_LABEL] == run && metadata["annotations"][MADE_ANNOTATION] == run
 }
 
-/// Giving up ends all of teardown, this with it.
 async fn request(context: &Context<'_>, change: &Change, verb: &Verb) -> Result<Answer, Trouble> {
-    let answer = context.cluster.request(&change.path(), verb, context.deadline, &CancellationToken::new()).await;
+    let answer = context.cluster.request(&change.path(), verb, context.deadline, context.cancel).await;
     context.cluster.watches.changed();
     answer
 }
 
 async fn get(context: &Context<'_>, change: &Change) -> Result<Option<Value>, String> {
-    match request(context, change, &Verb::Get).await {
-        Ok(answer) => Ok(Some(answer.body)),
-        Err(Trouble::NotFound { .. }) => Ok(None),
-        Err(trouble) => Err(trouble.to_string()),
-    }
+    context.get(change).await.map_err(|trouble| trouble.to_string())
 }
 
 /// Deletes the object that the run made, not one that somebody made by its name since, and waits until it is gone.
 async fn remove(context: &Context<'_>, change: &Change, uid: &str) -> Result<(), String> {
-    let verb = Verb::Delete { propagation: "Background", uid: Some(uid.to_owned()).filter(|uid| !uid.is_empty()) };
-    match request(context, change, &verb).await {
-        Ok(_) => {}
-        Err(Trouble::NotFound { .. }) => return Ok(()),
+    match context.delete(change, Some(uid)).await {
+        Ok(true) => {}
+        Ok(false) => return Ok(()),
         // That it is another one by now, or is going already: either will be seen.
         Err(Trouble::Conflict { .. }) => {}
         Err(trouble) => return Err(trouble.to_string()),

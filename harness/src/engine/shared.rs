@@ -121,5 +121,5 @@ impl Shared {
 /// Redirects are answers, not to be followed.
 fn http_client(reach: &Reach) -> Result<reqwest::Client, reqwest::Error> {
     let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).pool_max_idle_per_host(0);
-    reach.lead(builder.user_agent(concat!("meshproof/", env!("CARGO_PKG_VERSION"))))?.build()
+    reach.lead(builder.user_agent(crate::USER_AGENT))?.build()
 }

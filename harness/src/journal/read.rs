@@ -176,14 +176,33 @@ mod tests {
             prop_assert!(gone_on.newest_first().iter().all(|thing| thing.number != 0));
         }
 
+        /// What comes after whole lines takes nothing of them away without a word.
         #[test]
-        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn garbage_at_the_end_loses_nothing(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let folder = tempfile::tempdir().unwrap();
             let path = written(folder.path());
             let mut text = std::fs::read(&path).unwrap();
             text.extend(bytes);
             std::fs::write(&path, text).unwrap();
-            let _ = read(&path);
+            match read(&path) {
+                Ok(found) => prop_assert_eq!(found.holdings, holdings(&lines())),
+                Err(error) => prop_assert!(matches!(error, ReadError::Damaged { line, .. } if line > lines().len() + 1), "{}", error),
+            }
+        }
+
+        /// Whatever a disk does to it, it is read or refused with the line's number.
+        #[test]
+        fn garbage_anywhere_is_read_or_refused(at in any::<prop::sample::Index>(), bytes in prop::collection::vec(any::<u8>(), 1..20)) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = written(folder.path());
+            let mut text = std::fs::read(&path).unwrap();
+            let (start, all) = (at.index(text.len()), text.len());
+            text.splice(start..(start + bytes.len()).min(all), bytes);
+            std::fs::write(&path, &text).unwrap();
+            let count = text.split(|byte| *byte == b'\n').count();
+            if let Err(ReadError::Damaged { line, .. }) = read(&path) {
+                prop_assert!(line <= count);
+            }
         }
     }
 }

@@ -36,12 +36,16 @@ pub struct Suite {
     #[serde(default)]
     #[schemars(extend("propertyNames" = {"format": "identifier"}))]
     pub variables: IndexMap<Text, VariableSpec>,
-    /// For each variable named, the values of the matrix; every combination is a cell.
+    /// For each variable named, the values of the matrix; every combination is a cell. `kubernetes` is no variable: its values are
+    /// versions of the cluster, like "1.28".
     #[serde(default)]
     pub matrix: IndexMap<Text, Vec<Node>>,
     /// Cells that are left out: those that have all the values of one of these.
     #[serde(default)]
     pub exclude: Vec<IndexMap<Text, Node>>,
+    /// Cells besides the combinations: a value for each axis of the matrix, also one that is not in it.
+    #[serde(default)]
+    pub include: Vec<IndexMap<Text, Node>>,
     /// The namespace of scenarios that name none.
     pub namespace: Option<Node>,
     /// What is collected besides when a case fails: within seconds, with the rights at hand, and at the same time.

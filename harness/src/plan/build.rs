@@ -2,31 +2,28 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
     sync::{Arc, LazyLock},
 };
 
 use indexmap::IndexMap;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use super::{
     captures::{captured, check as check_captures},
-    checks::{Check, Reading, checks},
+    cell::{Cell, RunIdentity, diagnose, image_sources, kubernetes, releases},
+    checks::{Reading, checks},
     condition::{Pending, Reachable, applies},
     effects::{Stated, check_lists, effects},
     graph::{Graph, graph},
-    matrix::{cells, name_of},
-    sources::{names as pulled_names, sources},
+    matrix::{Sampling, cells, name_of},
+    sources::names as pulled_names,
     steps::Steps,
     variables::{Given, Values, resolve},
 };
 use crate::{
     diagnostic::{Diagnostic, Span, deduplicate},
     effect::Effect,
-    language::{
-        Case, CollectNode, CollectStep, Environment, Filler, KnownFailure, Scenario, StepError, Suite, TouchNode,
-        VariableSpec, names_in,
-    },
+    language::{Case, Environment, Filler, KnownFailure, Scenario, TouchNode, VariableSpec, names_in},
     load::Loaded,
     registry::{RegistryMap, Settings},
     yaml::{Node, Text},
@@ -39,23 +36,14 @@ pub struct Choices {
     pub set: IndexMap<String, String>,
     /// From `--env-file`.
     pub environment: Environment,
-    /// Whether all cells of the matrix are planned, or only the one that the variables say.
-    pub matrix: bool,
+    /// Which cells of the matrix are planned.
+    pub matrix: Sampling,
     /// How registries are spoken to, and what references are moved to.
     pub registries: Settings,
 }
 
-/// Names that belong to one run.
-#[derive(Debug, Clone)]
-pub struct RunIdentity {
-    /// Unique, and fit for names on a cluster.
-    pub id: String,
-    /// The folder for the run's files.
-    pub directory: PathBuf,
-}
-
 /// The cases of a run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     pub suite: String,
     pub title: Option<String>,
@@ -70,19 +58,8 @@ pub struct Plan {
     pub variables: Values,
     /// In order: cells, then the suite's own order.
     pub cases: Vec<PlannedCase>,
-    /// What a cluster must be like before the run.
-    pub checks: Vec<Check>,
-    /// What a simulated cluster finds in registries: that of each cell.
-    pub releases: Vec<Release>,
     /// How registries are spoken to.
     pub registries: Settings,
-}
-
-/// A release of Istio, and the `registry/path` that has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Release {
-    pub registry: String,
-    pub version: String,
 }
 
 /// One case, ready to be run.
@@ -116,32 +93,13 @@ pub struct PlannedCase {
     pub cell: Arc<Cell>,
 }
 
-/// One cell of the matrix.
-#[derive(Debug)]
-pub struct Cell {
-    /// Its number in the plan.
-    pub index: usize,
-    /// `istioVersion=1.20.0,network=internet`; empty where the matrix has one cell.
-    pub name: String,
-    /// The value of each axis of the matrix that was not chosen otherwise.
-    pub axes: IndexMap<String, Json>,
-    pub values: Values,
-    pub captured: BTreeSet<String>,
-    /// What is collected besides when a case fails; expressions over captures are not filled yet.
-    pub diagnose: Vec<Node>,
-    /// Where images come from; expressions over captures are not filled yet.
-    pub sources: Vec<Node>,
-}
-
 /// Plans a suite.
 pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec<Diagnostic>) {
     let (graph, mut diagnostics) = graph(&loaded.scenarios, &loaded.unread);
     let suite = loaded.suite.as_ref().map(|(suite, _)| suite);
     let none = IndexMap::new();
     let variables = suite.map_or(&none, |suite| &suite.variables);
-    let built_in: Values =
-        BTreeMap::from([("run".to_owned(), json!({"id": run.id, "directory": run.directory.display().to_string()}))]);
-    let names: BTreeSet<String> = variables.keys().map(Text::to_string).chain(built_in.keys().cloned()).collect();
+    let names: BTreeSet<String> = variables.keys().map(Text::to_string).chain(["run".to_owned()]).collect();
     let captured = captured(&loaded.scenarios);
     if loaded.unread.is_nothing() {
         diagnostics.extend(check_captures(&loaded.scenarios, &captured, &graph, &names));
@@ -155,8 +113,6 @@ pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec
         secrets: BTreeSet::new(),
         variables: Values::new(),
         cases: Vec::new(),
-        checks: Vec::new(),
-        releases: Vec::new(),
         registries: choices.registries.clone(),
     };
     if loaded.suite_unread {
@@ -165,8 +121,11 @@ pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec
     }
     let cells = cells(suite, choices, &mut diagnostics);
     for (index, cell) in cells.iter().enumerate() {
-        let given = Given { set: &choices.set, cell, environment: &choices.environment, map: &choices.registries.map };
-        let (values, problems) = resolve(variables, &given, &built_in);
+        let map = &choices.registries.map;
+        let given = Given { set: &choices.set, cell, environment: &choices.environment, map };
+        let name = name_of(cell);
+        let identity = run.of_cell(index, &name);
+        let (values, problems) = resolve(variables, &given, &identity.values());
         let resolved = variables.keys().all(|name| values.contains_key(name.as_str()));
         diagnostics.extend(problems);
         if index == 0 {
@@ -181,25 +140,34 @@ pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec
         let unresolved = names.iter().filter(|name| !values.contains_key(*name)).cloned();
         let pulled = suite.iter().flat_map(|suite| pulled_names(&suite.images));
         let captured = captured.keys().cloned().chain(unresolved).chain(pulled).collect();
-        let name = if cells.len() == 1 { String::new() } else { name_of(cell) };
-        let axes = cell.iter().map(|(axis, value)| (axis.clone(), value.to_json())).collect();
-        let mut cell = Cell { index, name, axes, values, captured, diagnose: Vec::new(), sources: Vec::new() };
+        let mut cell = Cell {
+            index,
+            name,
+            identity,
+            kubernetes: kubernetes(cell),
+            releases: Vec::new(),
+            checks: Vec::new(),
+            axes: cell.iter().map(|(axis, value)| (axis.clone(), value.to_json())).collect(),
+            values,
+            captured,
+            diagnose: Vec::new(),
+            sources: Vec::new(),
+        };
+        cell.releases = releases(suite, &cell, &mut diagnostics);
         cell.diagnose = diagnose(suite, &cell, &mut diagnostics);
         cell.sources = image_sources(suite, &cell, variables, &mut diagnostics);
-        let cell = Arc::new(cell);
-        let builder = Builder { loaded, graph: &graph, variables, cell, run: &run.id, map: &choices.registries.map };
-        check_lists(&builder.stated(&builder.cell.filler(&BTreeMap::new())), &mut diagnostics);
-        for release in builder.releases(&mut diagnostics) {
-            if !plan.releases.contains(&release) {
-                plan.releases.push(release);
-            }
+        let lists = suite.map_or(&*NO_LISTS, |suite| &suite.touches);
+        let filler = cell.filler(&BTreeMap::new());
+        let stated = Stated { lists, filler: &filler };
+        check_lists(&stated, &mut diagnostics);
+        if let Some(suite) = suite {
+            let namespace = suite.namespace.as_ref().map(|node| filler.fill(node).0);
+            let namespace = namespace.as_ref().and_then(Node::as_str);
+            let run = &cell.identity.id;
+            let reading = Reading { variables, values: &cell.values, filler: &filler, namespace, run };
+            cell.checks = checks(&suite.preflight, &reading, &mut diagnostics);
         }
-        let checks = builder.checks(&mut diagnostics);
-        for check in checks {
-            if plan.checks.iter().all(|known| known.text != check.text) {
-                plan.checks.push(check);
-            }
-        }
+        let builder = Builder { loaded, graph: &graph, variables, lists, cell: Arc::new(cell), map };
         let cases = builder.build(plan.cases.len(), &mut diagnostics);
         if resolved {
             plan.cases.extend(cases);
@@ -207,68 +175,6 @@ pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec
     }
     deduplicate(&mut diagnostics);
     (plan, diagnostics)
-}
-
-impl Plan {
-    /// Leaves only the cases marked; what they need must be among them.
-    pub fn keep(&mut self, marked: &[bool]) {
-        let mut places = vec![None; marked.len()];
-        let mut next = 0;
-        for (index, marked) in marked.iter().enumerate() {
-            if *marked {
-                places[index] = Some(next);
-                next += 1;
-            }
-        }
-        let mut index = 0;
-        self.cases.retain(|_| {
-            index += 1;
-            marked[index - 1]
-        });
-        for case in &mut self.cases {
-            for list in [&mut case.needs, &mut case.after] {
-                *list = list.iter().filter_map(|index| places[*index]).collect();
-            }
-        }
-    }
-}
-
-impl Cell {
-    /// Fills expressions with the cell's values and with `captures`; those over other captures stay as they are.
-    pub fn filler(&self, captures: &BTreeMap<String, Json>) -> Filler {
-        let mut values = self.values.clone();
-        values.extend(captures.iter().map(|(name, value)| (name.clone(), value.clone())));
-        Filler::new(values, self.captured.clone())
-    }
-}
-
-/// Where the suite says that its images come from.
-fn image_sources(
-    suite: Option<&Suite>,
-    cell: &Cell,
-    variables: &IndexMap<Text, VariableSpec>,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Vec<Node> {
-    let Some(suite) = suite else { return Vec::new() };
-    let filler = cell.filler(&BTreeMap::new());
-    let reading = Reading { variables, values: &cell.values, filler: &filler, namespace: None };
-    sources(&suite.images, &reading, diagnostics)
-}
-
-/// What the suite wants to be collected, filled and read as far as that can be.
-fn diagnose(suite: Option<&Suite>, cell: &Cell, diagnostics: &mut Vec<Diagnostic>) -> Vec<Node> {
-    let filler = cell.filler(&BTreeMap::new());
-    let mut filled = Vec::new();
-    for CollectNode(written) in suite.iter().flat_map(|suite| &suite.diagnose) {
-        let (node, problems) = filler.prepare(written);
-        let whole = problems.is_empty() && names_in(&node).is_empty();
-        diagnostics.extend(problems);
-        if let (true, Err(StepError(problems))) = (whole, CollectStep::read(&node)) {
-            diagnostics.extend(problems);
-        }
-        filled.push(node);
-    }
-    filled
 }
 
 /// Every text in a value, and numbers as they would be written.
@@ -282,13 +188,16 @@ fn texts(value: &Json, found: &mut BTreeSet<String>) {
     }
 }
 
+static NO_LISTS: LazyLock<IndexMap<Text, Vec<TouchNode>>> = LazyLock::new(IndexMap::new);
+
 struct Builder<'a> {
     loaded: &'a Loaded,
     graph: &'a Graph,
     variables: &'a IndexMap<Text, VariableSpec>,
+    /// What the suite states of programs.
+    lists: &'a IndexMap<Text, Vec<TouchNode>>,
     cell: Arc<Cell>,
-    /// The run's id.
-    run: &'a str,
+    /// What is pulled is moved by it.
     map: &'a RegistryMap,
 }
 
@@ -297,8 +206,6 @@ impl Builder<'_> {
     fn build(&self, offset: usize, diagnostics: &mut Vec<Diagnostic>) -> Vec<PlannedCase> {
         let mut cases = Vec::new();
         let filler = self.cell.filler(&BTreeMap::new());
-        // The cells of a matrix share the cluster, so each begins when the one before has ended.
-        let before: Vec<usize> = (0..offset).collect();
         let all =
             self.loaded.scenarios.iter().flat_map(|(scenario, _)| scenario.cases.iter().map(move |c| (scenario, c)));
         for (index, (scenario, case)) in all.enumerate() {
@@ -306,9 +213,6 @@ impl Builder<'_> {
             let shift = |list: &[usize]| list.iter().map(|place| place + offset).collect::<Vec<_>>();
             planned.needs = shift(&self.graph.needs[index]);
             planned.after = shift(&self.graph.after[index]);
-            if planned.needs.is_empty() && planned.after.is_empty() {
-                planned.after.clone_from(&before);
-            }
             cases.push(planned);
         }
         cases
@@ -331,7 +235,8 @@ impl Builder<'_> {
         let Steps { actions, expectations } =
             Steps::of(case, filler, &|name| self.cell.captured.contains(name), diagnostics);
         let namespace = self.namespace(scenario, filler, diagnostics);
-        let (mut effects, problems) = effects(&self.stated(filler), &actions, &expectations, namespace.as_deref());
+        let stated = Stated { lists: self.lists, filler };
+        let (mut effects, problems) = effects(&stated, &actions, &expectations, namespace.as_deref());
         diagnostics.extend(problems);
         effects.extend(applies.reachable.iter().map(|asked| Effect::Contacts(asked.address.clone())));
         if actions.is_empty() && expectations.is_empty() {
@@ -358,67 +263,12 @@ impl Builder<'_> {
             namespace,
             actions,
             expectations,
-            effects: effects.into_iter().map(|effect| effect.without_run(self.run).moved(self.map)).collect(),
+            effects: effects
+                .into_iter()
+                .map(|effect| effect.without_run(&self.cell.identity.id).moved(self.map))
+                .collect(),
             cell: Arc::clone(&self.cell),
         }
-    }
-
-    fn checks(&self, diagnostics: &mut Vec<Diagnostic>) -> Vec<Check> {
-        let Some((suite, _)) = &self.loaded.suite else { return Vec::new() };
-        let filler = self.cell.filler(&BTreeMap::new());
-        let namespace = suite.namespace.as_ref().map(|node| filler.fill(node).0);
-        let reading = Reading {
-            variables: self.variables,
-            values: &self.cell.values,
-            filler: &filler,
-            namespace: namespace.as_ref().and_then(Node::as_str),
-        };
-        let mut checks = checks(&suite.preflight, &reading, diagnostics);
-        for check in &mut checks {
-            check.effects = std::mem::take(&mut check.effects).into_iter().map(|e| e.without_run(self.run)).collect();
-        }
-        checks
-    }
-
-    fn stated<'b>(&'b self, filler: &'b Filler) -> Stated<'b> {
-        static NONE: LazyLock<IndexMap<Text, Vec<TouchNode>>> = LazyLock::new(IndexMap::new);
-        let lists = self.loaded.suite.as_ref().map_or(&*NONE, |(suite, _)| &suite.touches);
-        Stated { lists, filler }
-    }
-
-    fn releases(&self, diagnostics: &mut Vec<Diagnostic>) -> Vec<Release> {
-        let suite = self.loaded.suite.as_ref().map(|(suite, _)| suite);
-        let Some(release) = suite.and_then(|suite| suite.simulated.as_ref()?.istio.as_ref()) else { return Vec::new() };
-        let filler = self.cell.filler(&BTreeMap::new());
-        let mut text = |name: &str, node: &Node| {
-            let (filled, problems) = filler.fill(node);
-            let told = filled.as_str().map(str::to_owned);
-            if problems.is_empty() && told.is_none() {
-                let title = format!("`{name}` must be a string, not {}", filled.kind());
-                diagnostics.push(Diagnostic::error(title).at(&node.span));
-            }
-            diagnostics.extend(problems);
-            told
-        };
-        let (registry, version) = (text("registry", &release.registry), text("version", &release.version));
-        let Some(version) = version else { return Vec::new() };
-        let mut registries: Vec<String> = registry.into_iter().collect();
-        if let Some(node) = &release.mirrors {
-            let (filled, problems) = filler.fill(node);
-            match filled.to_json() {
-                Json::Array(items) if problems.is_empty() && items.iter().all(Json::is_string) => {
-                    registries.extend(items.iter().filter_map(Json::as_str).map(str::to_owned));
-                }
-                _ if problems.is_empty() => {
-                    let title = format!("`mirrors` must be a list of strings, not {}", filled.kind());
-                    diagnostics.push(Diagnostic::error(title).at(&node.span));
-                }
-                _ => {}
-            }
-            diagnostics.extend(problems);
-        }
-        let release = |registry: String| Release { registry, version: version.clone() };
-        registries.into_iter().map(release).collect()
     }
 
     fn namespace(&self, scenario: &Scenario, filler: &Filler, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
@@ -457,7 +307,7 @@ mod tests {
     use rstest::rstest;
     use serde_json::json;
 
-    use super::Choices;
+    use super::{Choices, Sampling};
     use crate::plan::testing::{PODS, planned, planned_as, scenario, sound, suite};
 
     #[test]
@@ -493,21 +343,29 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_begins_when_the_one_before_has_ended() {
-        let text = suite("variables: {n: {type: integer, default: 1}}\nmatrix: {n: [1, 2]}\n")
-            + &scenario("a", &[&format!("one, {PODS}"), &format!("two, needs: [one], {PODS}")]);
-        let (plan, mistakes) = planned_as(&text, &Choices { matrix: true, ..Choices::default() });
+    fn each_cell_is_a_plan_of_its_own() {
+        let text = suite("variables: {n: {type: integer, default: 1}}\nmatrix: {n: [1, 2], kubernetes: ['1.28']}\n")
+            + &scenario("a", &[&format!("one, {PODS}"), &format!("two, needs: [one], after: [one], {PODS}")]);
+        let (plan, mistakes) = planned_as(&text, &Choices { matrix: Sampling::All, ..Choices::default() });
         assert_eq!(mistakes, [""; 0]);
-        let order: Vec<_> = plan.cases.iter().map(|case| (case.needs.as_slice(), case.after.as_slice())).collect();
-        let none: &[usize] = &[];
-        assert_eq!(order, [(none, none), (&[0], none), (none, &[0, 1]), (&[2], none)]);
+        let cells = plan.cells();
+        let told: Vec<_> = cells.iter().map(|(cell, places)| (cell.name.as_str(), places.clone())).collect();
+        assert_eq!(told, [("n=1,kubernetes=1.28", 0..2), ("n=2,kubernetes=1.28", 2..4)]);
+        for (cell, places) in &cells {
+            let part = plan.part(places);
+            let order: Vec<_> = part.cases.iter().map(|case| (case.needs.as_slice(), case.after.as_slice())).collect();
+            assert_eq!(order, [([].as_slice(), [].as_slice()), (&[0], &[0])]);
+            assert_eq!(cell.identity.id, format!("1234-{}", cell.index));
+            assert_eq!(cell.values["run"]["directory"], json!(format!("/run/{}", cell.index)));
+            assert!(cell.kubernetes.is_some_and(|wish| wish.accepts(&semver::Version::new(1, 28, 15))));
+        }
     }
 
     #[test]
     fn a_mistake_is_told_once_for_all_cells() {
         let text = suite("variables: {n: {type: integer, default: 1}}\nmatrix: {n: [1, 2]}\n")
             + &scenario("a", &["one, do: [{http: {url: '{{ m }}'}}]"]);
-        let (_, mistakes) = planned_as(&text, &Choices { matrix: true, ..Choices::default() });
+        let (_, mistakes) = planned_as(&text, &Choices { matrix: Sampling::All, ..Choices::default() });
         assert_eq!(mistakes.len(), 1, "{mistakes:#?}");
     }
 

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use super::{condition::applies, variables::Values};
 use crate::{
     diagnostic::{Diagnostic, Span},
-    effect::{ApiVerb, Effect, Scene},
+    effect::{ApiVerb, Effect, RUN, Scene},
     expectation::Subject,
     language::{
         CheckNode, CheckOptions, Condition, ExpectationNode, ExpectationStep, Filler, Question, Room, StepError,
@@ -25,7 +25,7 @@ pub struct Check {
     pub namespace: Option<String>,
     pub effects: Vec<Effect>,
     pub span: Span,
-    /// As it was filled: by which the cells of a matrix are known to ask the same.
+    /// As it was filled, without the run's id: by which the cells of a matrix are known to ask the same.
     pub text: String,
 }
 
@@ -43,6 +43,8 @@ pub struct Reading<'a> {
     pub values: &'a Values,
     pub filler: &'a Filler,
     pub namespace: Option<&'a str>,
+    /// The run's id, which is in no effect.
+    pub run: &'a str,
 }
 
 /// Reads the checks that apply where the variables have these values.
@@ -63,7 +65,7 @@ fn check(node: &Node, reading: &Reading<'_>, diagnostics: &mut Vec<Diagnostic>) 
     if broken || !check_shape(node, CheckNode::schema()).is_empty() {
         return None;
     }
-    match read(&filled, reading.namespace) {
+    match read(&filled, reading) {
         Ok(check) => (applies.skip.is_none() && applies.pending.is_empty()).then_some(check),
         Err(StepError(problems)) => {
             diagnostics.extend(problems);
@@ -72,7 +74,7 @@ fn check(node: &Node, reading: &Reading<'_>, diagnostics: &mut Vec<Diagnostic>) 
     }
 }
 
-fn read(filled: &Node, namespace: Option<&str>) -> Result<Check, StepError> {
+fn read(filled: &Node, reading: &Reading<'_>) -> Result<Check, StepError> {
     let problems = check_shape(filled, CheckNode::schema());
     if !problems.is_empty() {
         return Err(StepError(problems));
@@ -84,6 +86,7 @@ fn read(filled: &Node, namespace: Option<&str>) -> Result<Check, StepError> {
     let question: Question = decode(&map(question)).map_err(wrong)?;
     let options: CheckOptions = decode(&map(options)).map_err(wrong)?;
     let directory = filled.span.source.path.parent().unwrap_or(Path::new("."));
+    let namespace = reading.namespace;
     let mut scene = Scene { namespace: namespace.map(str::to_owned), directory, touches: None, effects: Vec::new() };
     let question = match question {
         Question::Kubernetes(range) => Asked::Kubernetes(range),
@@ -107,8 +110,8 @@ fn read(filled: &Node, namespace: Option<&str>) -> Result<Check, StepError> {
         question,
         options,
         namespace: namespace.map(str::to_owned),
-        effects: scene.effects,
+        effects: scene.effects.into_iter().map(|effect| effect.without_run(reading.run)).collect(),
         span: filled.span.clone(),
-        text: filled.to_json().to_string(),
+        text: filled.to_json().to_string().replace(reading.run, RUN),
     })
 }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::build::{Plan, PlannedCase, RunIdentity};
+use super::{
+    build::{Plan, PlannedCase},
+    cell::RunIdentity,
+};
 use crate::{cluster::Kind, yaml::Node};
 
 /// Something that two runs at once would spoil for each other.

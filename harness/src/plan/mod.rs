@@ -4,6 +4,7 @@
 
 mod build;
 mod captures;
+mod cell;
 mod checks;
 mod claims;
 mod condition;
@@ -11,17 +12,22 @@ mod effects;
 mod graph;
 mod matrix;
 mod outlook;
+mod parts;
 mod select;
+mod shard;
 mod sources;
 mod steps;
 #[cfg(test)]
 mod testing;
 mod variables;
 
-pub use build::{Cell, Choices, Plan, PlannedCase, Release, RunIdentity, plan};
+pub use build::{Choices, Plan, PlannedCase, plan};
+pub use cell::{Cell, Release, RunIdentity};
 pub use checks::{Asked, Check};
 pub use claims::{Claim, claims};
 pub use condition::{Pending, Reachable};
+pub use matrix::{KubernetesWish, Sampling};
 pub use outlook::Outlook;
 pub use select::{Selection, select};
+pub use shard::{Shard, shard};
 pub use variables::{Values, read_environment};

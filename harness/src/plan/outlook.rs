@@ -1,11 +1,15 @@
 //! What a whole plan does: every case's effects together.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use super::{Asked, Plan};
 use crate::{
-    effect::{ApiVerb, By, Effect, Extent, OWN, Place, RUN, Right, Rules, Thing},
-    language::Room,
+    effect::{ApiVerb, By, Effect, Extent, OPTIONAL, OWN, Optional, OwnRule, Place, RUN, Right, Rules, Scene, Thing},
+    language::{CollectStep, Room},
+    yaml::Node,
 };
 
 /// Everything that the cases that apply do, each thing once, with the ids of the cases that do it.
@@ -21,6 +25,8 @@ pub struct Outlook<'a> {
     rights: BTreeSet<&'a Right>,
     /// What room the suite needs.
     pub rooms: Vec<&'a Room>,
+    /// What the suite wants to be collected besides when a case fails.
+    collects: Vec<&'a Node>,
 }
 
 /// Namespaces that every cluster has, and nobody can remove.
@@ -34,10 +40,14 @@ impl Plan {
                 outlook.add(effect, &case.id);
             }
         }
-        for effect in self.checks.iter().flat_map(|check| &check.effects) {
+        let checks = self.checks();
+        for effect in checks.iter().flat_map(|check| &check.effects) {
             outlook.add(effect, "preflight");
         }
-        outlook.rooms.extend(self.checks.iter().filter_map(|check| match &check.question {
+        let mut cells = BTreeSet::new();
+        let collects = self.cases.iter().filter(|case| cells.insert(case.cell.index));
+        outlook.collects.extend(collects.flat_map(|case| &case.cell.diagnose));
+        outlook.rooms.extend(checks.into_iter().filter_map(|check| match &check.question {
             Asked::Room(room) => Some(room),
             Asked::Expect(_) | Asked::Kubernetes(_) => None,
         }));
@@ -68,14 +78,21 @@ impl<'a> Outlook<'a> {
     /// What the run takes. `there` are the namespaces that are known to be there; without a cluster, those that the run itself neither
     /// makes nor removes are taken to be.
     pub fn rules(&self, there: Option<&BTreeSet<String>>) -> Rules {
+        self.rules_with(there, &[])
+    }
+
+    /// The same, and what the run can do without.
+    pub fn rules_with(&self, there: Option<&BTreeSet<String>>, also: &[Optional]) -> Rules {
         let own = self.own_namespaces();
         let stands = |namespace: &str| {
             let known = there.map_or_else(|| !own.contains(namespace), |there| there.contains(namespace));
             (known || STANDING.contains(&namespace)) && !namespace.contains(RUN)
         };
         let looks = self.looks();
-        let harness = self.harness();
-        Rules::of(self.rights.iter().copied().chain(&looks).chain(&harness), stands)
+        let optional = OPTIONAL.iter().filter(|(what, _)| also.contains(what)).map(|(_, rule)| rule);
+        let harness: Vec<Right> = OWN.iter().chain(optional).flat_map(|rule| self.own(rule)).collect();
+        let collected = if also.contains(&Optional::Diagnosis) { self.collected() } else { Vec::new() };
+        Rules::of(self.rights.iter().copied().chain(&looks).chain(&harness).chain(&collected), stands)
     }
 
     /// The namespaces that the plan uses.
@@ -120,35 +137,53 @@ impl<'a> Outlook<'a> {
         self.by_name().map(look).collect()
     }
 
-    fn harness(&self) -> Vec<Right> {
-        let once = |needed: bool| if needed { vec![None] } else { Vec::new() };
+    /// What the suite wants to be collected, where the plan works. Steps that wait for captures are programs' for the most part, which
+    /// look with their own rights.
+    fn collected(&self) -> Vec<Right> {
+        let steps: Vec<CollectStep> = self.collects.iter().filter_map(|node| CollectStep::read(node).ok()).collect();
         let mut rights = Vec::new();
-        for rule in OWN {
-            let places: Vec<Option<String>> = match rule.extent {
-                Extent::Cluster => vec![None],
-                Extent::Room => once(!self.rooms.is_empty()),
-                Extent::LoadBalancer => once(self.rooms.iter().any(|room| room.load_balancer)),
-                Extent::Claims => once(self.claims()),
-                // One that has the run's id in its name is not there yet, nor is its quota.
-                Extent::RoomNamespaces => {
-                    let used = self.namespaces();
-                    let rooms = self.rooms.iter().map(|room| &room.namespace);
-                    rooms.filter(|name| used.contains(name.as_str())).cloned().map(Some).collect()
-                }
-                Extent::Namespace(namespace) => vec![Some(namespace.to_owned())],
-                Extent::Used => self.namespaces().into_iter().map(|namespace| Some(namespace.to_owned())).collect(),
+        for namespace in self.namespaces() {
+            let mut scene = Scene {
+                namespace: Some(namespace.to_owned()),
+                directory: Path::new("."),
+                touches: None,
+                effects: Vec::new(),
             };
-            for (namespace, verb) in places.iter().flat_map(|place| rule.verbs.iter().map(move |verb| (place, verb))) {
-                rights.push(Right {
-                    namespace: namespace.clone(),
-                    group: rule.group.to_owned(),
-                    resource: rule.resource.to_owned(),
-                    name: None,
-                    verb: *verb,
-                });
+            for step in &steps {
+                step.collect.effects(&mut scene);
             }
+            rights.extend(scene.effects.into_iter().filter_map(|effect| match effect {
+                Effect::Needs(right) => Some(right),
+                _ => None,
+            }));
         }
         rights
+    }
+
+    fn own(&self, rule: &OwnRule) -> Vec<Right> {
+        let once = |needed: bool| if needed { vec![None] } else { Vec::new() };
+        let places: Vec<Option<String>> = match rule.extent {
+            Extent::Cluster => vec![None],
+            Extent::Room => once(!self.rooms.is_empty()),
+            Extent::LoadBalancer => once(self.rooms.iter().any(|room| room.load_balancer)),
+            Extent::Claims => once(self.claims()),
+            // One that has the run's id in its name is not there yet, nor is its quota.
+            Extent::RoomNamespaces => {
+                let used = self.namespaces();
+                let rooms = self.rooms.iter().map(|room| &room.namespace);
+                rooms.filter(|name| used.contains(name.as_str())).cloned().map(Some).collect()
+            }
+            Extent::Namespace(namespace) => vec![Some(namespace.to_owned())],
+            Extent::Used => self.namespaces().into_iter().map(|namespace| Some(namespace.to_owned())).collect(),
+        };
+        let right = |namespace: &Option<String>, verb: &ApiVerb| Right {
+            namespace: namespace.clone(),
+            group: rule.group.to_owned(),
+            resource: rule.resource.to_owned(),
+            name: None,
+            verb: *verb,
+        };
+        places.iter().flat_map(|place| rule.verbs.iter().map(move |verb| right(place, verb))).collect()
     }
 }
 

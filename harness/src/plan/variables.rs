@@ -301,7 +301,7 @@ mod tests {
 
     use super::*;
     use crate::plan::{
-        Choices,
+        Choices, Sampling,
         testing::{PODS, planned_as, scenario, suite},
     };
 
@@ -332,7 +332,7 @@ matrix: {version: [1.19.0, 1.24.1]}
         Choices {
             set: set.collect(),
             environment: read_environment(file.path()).unwrap(),
-            matrix: false,
+            matrix: Sampling::Variables,
             ..Choices::default()
         }
     }

@@ -17,7 +17,8 @@ use crate::{
 /// Asks each question once.
 pub async fn ask(cluster: &Cluster, plan: &Plan, seen: &Seen) -> Findings {
     let mut findings = Findings::default();
-    let answers = join_all(plan.checks.iter().map(|check| async move { (check, answer(cluster, check, seen).await) }));
+    let answers =
+        join_all(plan.checks().into_iter().map(|check| async move { (check, answer(cluster, check, seen).await) }));
     for (check, answer) in answers.await {
         match answer {
             Ok(None) => {}

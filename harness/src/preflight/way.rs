@@ -104,7 +104,8 @@ pub fn judge(seen: &Seen) -> Findings {
     let runs: BTreeSet<&str> = left.iter().filter_map(|(_, run)| *run).collect();
     for run in &runs {
         let things: Vec<&Thing> = left.iter().filter(|(_, of)| of == &Some(*run)).map(|(thing, _)| *thing).collect();
-        findings.note(format!("run {run} left behind {}; it is made over", told(&things)), None);
+        let hint = format!("`meshproof clean --run {run}` takes it back first");
+        findings.note(format!("run {run} left behind {}; it is made over", told(&things)), Some(hint));
     }
     let (programs, own): (Vec<_>, Vec<_>) =
         strange.into_iter().map(|(thing, _)| thing).partition(|thing| thing.by != By::Meshproof);
@@ -125,9 +126,11 @@ pub fn judge(seen: &Seen) -> Findings {
     let what = told(&programs);
     if seen.has_left() {
         // A run that had found it would not have begun.
-        findings.note(format!("left behind by what an earlier run installed: {what}; it is made over"), None);
+        let hint = "`meshproof clean` takes back what the run did, if its journal is here";
+        let what = format!("left behind by what an earlier run installed: {what}; it is made over");
+        findings.note(what, Some(hint.to_owned()));
     } else {
-        let hint = "remove what is there first, if nobody needs it; what a run finds, it never removes";
+        let hint = "what a run finds, it never removes: if an earlier run left it, `meshproof clean` takes it back; else remove it, if nobody needs it";
         findings.problem(format!("in the way of what the run makes: {what}"), Some(hint.to_owned()));
     }
     findings

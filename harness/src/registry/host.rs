@@ -94,6 +94,7 @@ impl Host {
         let failed = |reason: String| RegistryError::Client { reference: reference.to_string(), reason };
         let credentials = Credentials::load(settings.docker_config.as_deref(), reference.credentials_key())
             .map_err(|broken| broken.of(reference))?;
+        credentials.stored().iter().for_each(|secret| settings.secrets.learn(secret));
         let mut authorities = Vec::new();
         for path in &settings.authorities {
             let unreadable = |error: &dyn std::fmt::Display| {
@@ -108,7 +109,7 @@ impl Host {
         }
         let builder = || {
             let builder = Client::builder()
-                .user_agent(concat!("meshproof/", env!("CARGO_PKG_VERSION")))
+                .user_agent(crate::USER_AGENT)
                 .connect_timeout(settings.connect_timeout)
                 .read_timeout(settings.silence_timeout)
                 .redirect(told(registries.contacts().clone()))

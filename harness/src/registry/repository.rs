@@ -214,6 +214,9 @@ impl Repository {
         retries: &mut Retries,
     ) -> Result<Session, RegistryError> {
         let credential = self.host.credential(&self.reference).await?;
+        let secrets = &self.registries.settings().secrets;
+        // A helper's is in no file.
+        credential.iter().flat_map(Credential::secrets).for_each(|secret| secrets.learn(&secret));
         let identity = match &credential {
             None => "anonymously".to_owned(),
             Some(Credential::Password { user, .. }) => format!("as `{user}`"),
@@ -228,6 +231,7 @@ impl Repository {
         let authorization = match (Challenge::read(headers), credential) {
             (Challenge::Bearer(service), credential) => {
                 let token = self.token(&service, credential.as_ref(), writes, retries, &unauthorized).await?;
+                secrets.learn(&token);
                 Authorization::Bearer(token)
             }
             (Challenge::Basic, Some(Credential::Password { user, password })) => {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use super::{Cache, RegistryMap, RetryPolicy, host_of};
-use crate::cluster::Reach;
+use crate::{cluster::Reach, redact::Secrets};
 
 /// Only tests choose another patience than the defaults.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub struct Settings {
     pub silence_timeout: Duration,
     /// How registries are reached.
     pub reach: Reach,
+    /// Who must not tell what registries are told.
+    pub secrets: Secrets,
     /// What references are rewritten to.
     pub map: RegistryMap,
     /// Registries, as `host` or `host:port`, that speak plain HTTP. Loopback addresses always do.
@@ -37,6 +39,7 @@ impl Default for Settings {
             connect_timeout: Duration::from_secs(10),
             silence_timeout: Duration::from_secs(30),
             reach: Reach::default(),
+            secrets: Secrets::default(),
             map: RegistryMap::default(),
             plain_http: BTreeSet::new(),
             authorities: Vec::new(),

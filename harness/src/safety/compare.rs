@@ -110,7 +110,7 @@ mod tests {
     fn footprint(objects: &[(&str, Seen)]) -> Footprint {
         let always = ["namespaces//a", "namespaces//b"].map(|name| (key(name), seen("kubectl")));
         let objects = objects.iter().map(|(name, seen)| (key(name), seen.clone())).chain(always);
-        Footprint { objects: objects.collect(), unseen: BTreeSet::new() }
+        Footprint { objects: objects.collect(), ..Footprint::default() }
     }
 
     fn doer() -> Doer {

@@ -22,6 +22,9 @@ pub struct Footprint {
     pub objects: BTreeMap<Key, Seen>,
     /// Resources that could not be listed with the rights at hand.
     pub unseen: BTreeSet<String>,
+    /// By resource. What is written down for another process does not need them.
+    #[serde(skip)]
+    pub kinds: BTreeMap<String, Kind>,
 }
 
 /// Which object.
@@ -65,16 +68,32 @@ const RESTLESS: &[&str] = &[
     "nodes",
 ];
 
+/// So many kinds are named.
+const NAMED: usize = 4;
+
+impl Footprint {
+    /// Of what no comparison can tell, if there is any.
+    pub fn told_unseen(&self) -> Option<String> {
+        let some: Vec<&str> = self.unseen.iter().take(NAMED).map(String::as_str).collect();
+        let more = self.unseen.len() - some.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let (count, all) = (self.unseen.len(), self.kinds.len());
+        let some = some.join(", ");
+        (count > 0)
+            .then(|| format!("{count} of {all} kinds may not be listed, and are not compared in the end: {some}{more}"))
+    }
+}
+
 /// Lists the cluster: discovery, and one request for each page of each resource. Only metadata is asked for.
 pub async fn take(cluster: &Cluster) -> Result<Footprint, Trouble> {
     let client = &cluster.client;
-    let resting = listable(client).await?.into_iter().map(|kind| (name_of(&kind.resource), kind.resource));
-    let resting: Vec<(String, ApiResource)> = resting
-        .filter(|(name, resource)| !RESTLESS.contains(&name.as_str()) && resource.group != "metrics.k8s.io")
+    let resting = listable(client).await?.into_iter().map(|kind| (name_of(&kind.resource), kind));
+    let kinds: BTreeMap<String, Kind> = resting
+        .filter(|(name, kind)| !RESTLESS.contains(&name.as_str()) && kind.resource.group != "metrics.k8s.io")
         .collect();
-    let mut footprint = Footprint::default();
-    let mut lists = stream::iter(resting)
-        .map(|(name, resource)| async move { (list(client, &resource, "").await, name) })
+    let mut footprint = Footprint { kinds: kinds.clone(), ..Footprint::default() };
+    let mut lists = stream::iter(kinds)
+        .map(|(name, kind)| async move { (list(client, &kind.resource, "").await, name) })
         .buffer_unordered(AT_ONCE);
     while let Some((listed, name)) = lists.next().await {
         match listed {
@@ -148,11 +167,6 @@ impl Key {
 
     pub fn is_namespace(&self) -> bool {
         self.resource == "namespaces"
-    }
-
-    /// Its kind, if the cluster still serves it.
-    pub async fn kind(&self, cluster: &Cluster) -> Option<Kind> {
-        listable(&cluster.client).await.ok()?.into_iter().find(|kind| name_of(&kind.resource) == self.resource)
     }
 }
 

@@ -13,15 +13,14 @@ use crate::{
 };
 
 /// By run. Objects that a run made are held as made; of those that it only changed, all that is known is whose fields are its.
-pub async fn find(cluster: &Cluster, run: Option<&str>) -> Result<BTreeMap<String, Holdings>, Trouble> {
-    let selector = run.map_or_else(|| RUN_LABEL.to_owned(), |run| format!("{RUN_LABEL}={run}"));
+pub async fn find(cluster: &Cluster) -> Result<BTreeMap<String, Holdings>, Trouble> {
     let client = &cluster.client;
     let mut found: Vec<(String, Line, Line)> = stream::iter(listable(client).await?)
         // They only say how others are, or are there twice.
         .filter(|kind| {
             std::future::ready(!["Event", "Endpoints", "EndpointSlice"].contains(&kind.resource.kind.as_str()))
         })
-        .map(|kind| of_kind(client, kind, &selector))
+        .map(|kind| of_kind(client, kind, RUN_LABEL))
         .buffer_unordered(8)
         .try_concat()
         .await?;

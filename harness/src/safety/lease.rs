@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     action::Undone,
     cluster::{Kind, Trouble, Verb},
-    engine::{Context, RUN_LABEL, Shared},
+    engine::{Context, Event, RUN_LABEL, Shared},
     journal::{Change, Changing, Journal, intent, journal_path},
     plan::Claim,
 };
@@ -30,6 +30,22 @@ pub struct Lease {
     uid: String,
 }
 
+/// Why a lease was not had.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// A run that lives has it.
+    #[error("{0}")]
+    Taken(String),
+    #[error("{0}")]
+    Undone(Undone),
+}
+
+impl<T: Into<Undone>> From<T> for Refusal {
+    fn from(undone: T) -> Self {
+        Self::Undone(undone.into())
+    }
+}
+
 /// Who has it.
 struct Holder {
     run: String,
@@ -45,7 +61,7 @@ pub async fn take(
     suite: &str,
     state: &std::path::Path,
     wait: Duration,
-) -> Result<Lease, Undone> {
+) -> Result<Lease, Refusal> {
     let kind = Kind::built_in("Lease").expect("it is in the table");
     let change = Change::of(&kind, Some(NAMESPACE), &claim.name());
     let given_up = Instant::now() + wait;
@@ -67,7 +83,7 @@ pub async fn take(
             Err(Trouble::Conflict { .. }) => {}
             Err(trouble) => return Err(trouble.into()),
         }
-        let Some(found) = get(&context, &change).await? else { continue };
+        let Some(found) = context.get(&change).await? else { continue };
         // A request of this run whose answer was lost.
         if found["spec"]["holderIdentity"] == *shared.run_id {
             let uid = found["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
@@ -75,7 +91,7 @@ pub async fn take(
         }
         let holder = Holder::of(&found);
         if is_over(&context, &change, &holder, state, given_up).await? {
-            remove(&context, &change, &found["metadata"]["uid"]).await?;
+            remove(&context, &change, found["metadata"]["uid"].as_str()).await?;
         }
     }
 }
@@ -104,7 +120,7 @@ async fn is_over(
     holder: &Holder,
     state: &std::path::Path,
     given_up: Instant,
-) -> Result<bool, Undone> {
+) -> Result<bool, Refusal> {
     // The system knows of the runs of this machine.
     let journal = journal_path(state, &holder.run);
     if journal.exists() {
@@ -119,6 +135,12 @@ async fn is_over(
         object.and_then(|object| object.text("/spec/renewTime")).map(str::to_owned)
     };
     let mut last = holder.renewed.clone();
+    let _ = context.events.send(Event::Note(format!(
+        "waiting for run {} to end ({}); it is dead if it is not heard of for {} s",
+        holder.run,
+        holder.told,
+        LASTS.as_secs()
+    )));
     loop {
         let deadline = Instant::now() + context.cluster.pace.deadline(LASTS);
         let patient = Context { deadline, gained: None, ..*context };
@@ -129,9 +151,9 @@ async fn is_over(
         match changed.await {
             Ok(()) => {}
             Err(Undone::Failed { .. }) => return Ok(true),
-            Err(other) => return Err(other),
+            Err(other) => return Err(other.into()),
         }
-        match get(context, change).await? {
+        match context.get(change).await? {
             Some(now) if now["spec"]["holderIdentity"] == holder.run.as_str() => {
                 if Instant::now() >= given_up {
                     return Err(holder.lives());
@@ -144,8 +166,8 @@ async fn is_over(
 }
 
 impl Holder {
-    fn lives(&self) -> Undone {
-        Undone::Errored(format!(
+    fn lives(&self) -> Refusal {
+        Refusal::Taken(format!(
             "another run is under way on this cluster: {} ({}); wait for it with --wait 30m",
             self.run, self.told
         ))
@@ -179,7 +201,7 @@ pub async fn renew(shared: &Shared, leases: &[Lease], until: &Until) {
             let lost = matches!(renewed, Err(Trouble::NotFound { .. } | Trouble::Conflict { .. }));
             if lost && !until.leaving.is_cancelled() {
                 let told = format!("{} was taken away: the run ends", lease.change.describe());
-                let _ = shared.events.send(crate::engine::Event::Problem(told));
+                let _ = shared.events.send(Event::Problem(told));
                 shared.cancel.cancel();
                 return;
             }
@@ -189,25 +211,18 @@ pub async fn renew(shared: &Shared, leases: &[Lease], until: &Until) {
 
 /// Lets go of a lease.
 pub async fn let_go(shared: &Shared, lease: &Lease) -> Result<(), Undone> {
-    let context = shared.context(Some(NAMESPACE), Instant::now() + LASTS, &shared.cancel);
-    remove(&context, &lease.change, &lease.uid.as_str().into()).await?;
+    // Also when the run has been interrupted.
+    let never = CancellationToken::new();
+    let context = shared.context(Some(NAMESPACE), Instant::now() + LASTS, &never);
+    remove(&context, &lease.change, Some(&lease.uid)).await?;
     shared.ledger.deleted(&lease.change);
     Ok(())
 }
 
-async fn remove(context: &Context<'_>, change: &Change, uid: &Value) -> Result<(), Undone> {
-    let verb = Verb::Delete { propagation: "Background", uid: uid.as_str().map(str::to_owned) };
-    let never = CancellationToken::new();
-    match context.cluster.request(&change.path(), &verb, context.deadline, &never).await {
-        Ok(_) | Err(Trouble::NotFound { .. } | Trouble::Conflict { .. }) => Ok(()),
-        Err(trouble) => Err(trouble.into()),
-    }
-}
-
-async fn get(context: &Context<'_>, change: &Change) -> Result<Option<Value>, Undone> {
-    match context.cluster.request(&change.path(), &Verb::Get, context.deadline, context.cancel).await {
-        Ok(answer) => Ok(Some(answer.body)),
-        Err(Trouble::NotFound { .. }) => Ok(None),
+/// One that is another run's by now is no matter.
+async fn remove(context: &Context<'_>, change: &Change, uid: Option<&str>) -> Result<(), Undone> {
+    match context.delete(change, uid).await {
+        Ok(_) | Err(Trouble::Conflict { .. }) => Ok(()),
         Err(trouble) => Err(trouble.into()),
     }
 }

@@ -11,8 +11,8 @@ mod recover;
 pub use compare::{Difference, Doer, compare};
 pub use footprint::{Footprint, Key, Seen};
 pub use labels::find as by_labels;
-pub use lease::NAMESPACE as LEASE_NAMESPACE;
-pub use orphans::RUN_VARIABLE;
+pub use lease::{NAMESPACE as LEASE_NAMESPACE, Refusal};
+pub use orphans::{RUN_VARIABLE, UNDER_WAY};
 pub use recover::{Unrecovered, is_home, recover};
 
 use std::{
@@ -27,7 +27,7 @@ use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
-    cluster::{Cluster, Kind, Verb},
+    cluster::{Cluster, Kind, Trouble},
     engine::Shared,
     journal::{Begun, Held, Home, Journal, Thing, VERSION, entries, journal_path},
     plan::{Claim, Plan, RunIdentity, claims},
@@ -100,12 +100,9 @@ pub async fn begin(safety: &Safety, cluster: &Cluster, plan: &Plan, run: &RunIde
 
 /// Which cluster it is.
 pub async fn home(cluster: &Cluster) -> Home {
-    let path = Kind::built_in("Namespace").expect("it is in the table").path(None, Some("kube-system"));
-    let deadline = Instant::now() + Duration::from_secs(10);
-    let asked = cluster.request(&path, &Verb::Get, deadline, &CancellationToken::new()).await;
     let connection = &cluster.connection;
     Home {
-        uid: asked.ok().and_then(|answer| answer.body["metadata"]["uid"].as_str().map(str::to_owned)),
+        uid: cluster.identity().await.map(str::to_owned),
         server: connection.server.clone(),
         context: connection.context.clone(),
         kubeconfig: connection.kubeconfig.clone(),
@@ -115,17 +112,17 @@ pub async fn home(cluster: &Cluster) -> Home {
 }
 
 /// Takes what the run must have to itself, and counts what is there.
-pub async fn enter(shared: &Arc<Shared>, plan: &Plan, run: &RunIdentity, safety: &Safety) -> Result<Stay, String> {
+pub async fn enter(shared: &Arc<Shared>, plan: &Plan, run: &RunIdentity, safety: &Safety) -> Result<Stay, Refusal> {
     let claimed = claims(plan, run);
     let mut leases = Vec::new();
     for claim in &claimed {
         match lease::take(shared, claim, &plan.suite, &safety.state, safety.wait).await {
             Ok(lease) => leases.push(lease),
-            Err(undone) => {
+            Err(refusal) => {
                 for lease in &leases {
                     let _ = lease::let_go(shared, lease).await;
                 }
-                return Err(undone.to_string());
+                return Err(refusal);
             }
         }
     }
@@ -148,6 +145,9 @@ pub async fn enter(shared: &Arc<Shared>, plan: &Plan, run: &RunIdentity, safety:
                 // Only whoever cleans up after this process needs the file.
                 if let Err(error) = write(&stay.before_path, &before) {
                     shared.tell(format!("failed to write {}: {error}", stay.before_path.display()));
+                }
+                if let Some(told) = before.told_unseen() {
+                    shared.note(format!("note: {told}; `meshproof plan --rbac --with inventory` has the rights"));
                 }
                 stay.before = Some(before);
             }
@@ -224,15 +224,16 @@ async fn differences(shared: &Shared, before: &Footprint, doer: &Doer, give_up: 
     let deadline = Instant::now() + shared.cluster.pace.deadline(SETTLES);
     let look = || async {
         let after = footprint::take(&shared.cluster).await?;
-        Ok::<_, crate::cluster::Trouble>(compare(before, &after, doer))
+        Ok::<_, Trouble>((compare(before, &after, doer), after.kinds))
     };
     let found = match look().await {
-        Ok(found) if found.left.is_empty() => found,
+        Ok((found, _)) if found.left.is_empty() => found,
         // What is collected as garbage goes a moment after what it belonged to.
-        Ok(found) => {
-            let waits = found.left.iter().map(|key| gone(shared, key, deadline, give_up));
+        Ok((found, kinds)) => {
+            let left = found.left.iter().filter_map(|key| Some((key, kinds.get(&key.resource)?)));
+            let waits = left.map(|(key, kind)| gone(shared, key, kind, deadline, give_up));
             futures::future::join_all(waits).await;
-            look().await.unwrap_or(found)
+            look().await.map_or(found, |(found, _)| found)
         }
         Err(trouble) => {
             shared.tell(format!("the cluster's objects could not be listed, and are not compared: {trouble}"));
@@ -245,13 +246,12 @@ async fn differences(shared: &Shared, before: &Footprint, doer: &Doer, give_up: 
     found.told()
 }
 
-async fn gone(shared: &Shared, key: &Key, deadline: Instant, give_up: &CancellationToken) {
-    let Some(kind) = key.kind(&shared.cluster).await else { return };
+async fn gone(shared: &Shared, key: &Key, kind: &Kind, deadline: Instant, give_up: &CancellationToken) {
     let namespace = Some(key.namespace.as_str()).filter(|namespace| !namespace.is_empty());
     let context = shared.context(namespace, deadline, give_up);
     let what = format!("{} to be gone", key.describe());
     // Whether it is gone is looked at once more for all.
-    let _ = context.until(&kind, namespace, &key.name, &what, |object| object.is_none()).await;
+    let _ = context.until(kind, namespace, &key.name, &what, |object| object.is_none()).await;
 }
 
 fn write(path: &Path, footprint: &Footprint) -> std::io::Result<()> {

@@ -57,6 +57,8 @@ fn options() -> Options {
     budget.max_documents = 100_000;
     let mut options = Options::default();
     options.budget = Some(budget);
+    // Hardly any manifest has aliases; those that multiply are a trap.
+    options.alias_limits.max_total_replayed_events = 100_000;
     options.legacy_octal_numbers = true;
     options.emit_comments = false;
     options.with_snippet = false;
@@ -65,6 +67,9 @@ fn options() -> Options {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -84,5 +89,77 @@ mod tests {
     fn what_is_missing_is_named() {
         let error = manifests("apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n---\nkind: Pod\n").unwrap_err();
         assert_eq!(error.to_string(), "document 2 has no `apiVersion`");
+    }
+
+    #[test]
+    fn aliases_that_multiply_are_refused_before_they_fill_the_memory() {
+        let mut text =
+            String::from("apiVersion: v1\nkind: Pod\nmetadata: {name: a}\na0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+        for level in 1..12 {
+            let ten = vec![format!("*a{}", level - 1); 10].join(", ");
+            text.push_str(&format!("a{level}: &a{level} [{ten}]\n"));
+        }
+        assert!(matches!(manifests(&text), Err(ManifestError::Syntax(_))));
+    }
+
+    /// Text that looks like manifests, and breaks in the middle of it.
+    fn text() -> impl Strategy<Value = String> {
+        let words = [
+            "apiVersion: v1\n",
+            "kind: Pod\n",
+            "kind: List\n",
+            "kind: PodList\n",
+            "metadata: {name: a}\n",
+            "metadata:\n",
+            "  name: ",
+            "items:\n",
+            "items: []\n",
+            "- ",
+            "---\n",
+            "...\n",
+            "{",
+            "}",
+            "[",
+            "]",
+            "&a ",
+            "*a",
+            "<<: ",
+            "!!binary ",
+            "0644\n",
+            "|\n",
+            "~",
+            "\t",
+            "%YAML 1.2\n",
+            "# c\n",
+            ": ",
+            "\n",
+            "\u{feff}",
+            "\0",
+        ];
+        let word = prop_oneof![9 => prop::sample::select(words.to_vec()).prop_map(str::to_owned), 1 => ".{0,3}"];
+        prop::collection::vec(word, 0..30).prop_map(|words| words.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_are_objects(text in text()) {
+            for object in manifests(&text).into_iter().flatten() {
+                prop_assert!(object["apiVersion"].is_string() && object["kind"].is_string(), "{}", object);
+                prop_assert!(object["metadata"]["name"].is_string() || object["metadata"]["generateName"].is_string(), "{}", object);
+            }
+        }
+
+        /// Of any text, and in lists in lists: it comes back as it was written.
+        #[test]
+        fn what_was_written_is_read(value in "[ -~\u{a0}-\u{2000}]{0,12}", names in prop::collection::vec("[a-z]{1,4}", 1..6), lists in 0..20_usize) {
+            let objects: Vec<Value> = names
+                .iter()
+                .map(|name| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"k": value}}))
+                .collect();
+            let wrapped = (0..lists).fold(json!(objects), |items, _| json!([{"apiVersion": "v1", "kind": "List", "items": items}]));
+            let documents: Vec<String> =
+                wrapped.as_array().into_iter().flatten().map(|document| serde_saphyr::to_string(document).unwrap()).collect();
+            prop_assert_eq!(manifests(&documents.join("\n---\n")).unwrap(), objects);
+        }
     }
 }

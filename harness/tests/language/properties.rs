@@ -1,11 +1,11 @@
-//! What holds of every text, whatever is in it.
+//! What holds of every text, whatever is in it. PROPTEST_CASES says how many texts are tried; 256 without it.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use meshproof::{
     diagnostic::{Source, Span},
     load::load,
-    plan::{Choices, RunIdentity, plan},
+    plan::{Choices, RunIdentity, Sampling, plan},
     yaml::{Node, parse},
 };
 use proptest::prelude::*;
@@ -83,12 +83,30 @@ fn yamlish() -> impl Strategy<Value = String> {
     prop::collection::vec(word, 0..60).prop_map(|words| words.concat())
 }
 
-/// A scenario with one piece of it replaced.
+/// A scenario, one of this file or any valid one, with one piece of it replaced.
 fn mutated() -> impl Strategy<Value = String> {
-    (0..SCENARIO.len(), 0..8usize, yamlish()).prop_map(|(start, length, piece)| {
-        let end = (start + length).min(SCENARIO.len());
-        format!("{}{}{}", &SCENARIO[..start], piece.chars().take(6).collect::<String>(), &SCENARIO[end..])
-    })
+    (prop::sample::select(scenarios()), any::<prop::sample::Index>(), 0..8usize, yamlish()).prop_map(
+        |(text, start, length, piece)| {
+            let characters: Vec<char> = text.chars().collect();
+            let start = start.index(characters.len());
+            let end = (start + length).min(characters.len());
+            characters[..start]
+                .iter()
+                .copied()
+                .chain(piece.chars().take(6))
+                .chain(characters[end..].iter().copied())
+                .collect()
+        },
+    )
+}
+
+fn scenarios() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/valid");
+    let files =
+        std::fs::read_dir(folder).expect("the folder of valid scenarios").map(|entry| entry.expect("a file").path());
+    let texts = files.filter(|path| path.extension().is_some_and(|ending| ending == "yaml"));
+    let texts = texts.map(|path| std::fs::read_to_string(path).expect("a text"));
+    texts.chain([SCENARIO.to_owned()]).collect()
 }
 
 fn json() -> impl Strategy<Value = Value> {
@@ -117,7 +135,7 @@ fn read(bytes: &[u8]) {
     let (loaded, mut diagnostics) = load(&[path]);
     let run = RunIdentity { id: "check".into(), directory: "/run".into() };
     for suite in &loaded {
-        let choices = Choices { matrix: true, ..Choices::default() };
+        let choices = Choices { matrix: Sampling::All, ..Choices::default() };
         diagnostics.extend(plan(suite, &choices, &run).1);
     }
     for span in diagnostics.iter().filter_map(|diagnostic| diagnostic.span.as_ref()) {
@@ -126,7 +144,7 @@ fn read(bytes: &[u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {

@@ -10,9 +10,9 @@ use minijinja::{AutoEscape, Environment, context};
 
 use crate::{
     exit::{Outcome, beyond_cases},
-    facts::simulated,
+    facts::{counts, simulated},
     record::{CaseRecord, Report, Verdict},
-    style::{count, word},
+    style::word,
     text::{clean, one_line},
 };
 use data::{PER_CHUNK, data, details};
@@ -77,14 +77,6 @@ fn title(report: &Report) -> String {
 
 fn is_red(verdict: Option<Verdict>) -> bool {
     matches!(verdict, None | Some(Verdict::Failed | Verdict::Flaky | Verdict::Errored | Verdict::Blocked))
-}
-
-fn counts(report: &Report) -> String {
-    let each: Vec<_> = report.summary.each().map(|(verdict, n)| format!("{n} {}", word(verdict))).collect();
-    match each.is_empty() {
-        true => count(0, "case"),
-        false => format!("{}: {}", count(report.cases.len(), "case"), each.join(", ")),
-    }
 }
 
 fn named(case: &CaseRecord) -> String {

@@ -297,6 +297,25 @@ fn item() -> impl Strategy<Value = Item> {
 }
 
 proptest! {
+    /// Whatever has become of an archive on its way, it is unpacked or refused, within the limits, and nothing outside changes.
+    #[test]
+    fn a_changed_archive_is_unpacked_or_refused(
+        items in prop::collection::vec(item(), 1..6),
+        zipped in any::<bool>(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        cut in prop::option::of(any::<prop::sample::Index>()),
+    ) {
+        let sandbox = Sandbox::new();
+        let mut archive = if zipped { tar_gz(&items) } else { tar(&items) };
+        for (at, byte) in changes {
+            let at = at.index(archive.len());
+            archive[at] = byte;
+        }
+        archive.truncate(cut.map_or(archive.len(), |cut| cut.index(archive.len())));
+        let _ = sandbox.unpack(&archive, zipped, &limits(100, 1 << 20, 100, 1 << 20));
+        prop_assert!(sandbox.untouched());
+    }
+
     /// Whatever an archive holds, nothing outside changes, no link leads out, and no file outside is linked.
     #[test]
     fn nothing_ever_leaves_the_tree(items in prop::collection::vec(item(), 1..12)) {

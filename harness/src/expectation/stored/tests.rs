@@ -156,8 +156,11 @@ fn what_could_not_be_looked_at_is_no_failure_but_hides_none() {
 #[test]
 fn images_of_an_output_are_looked_at_in_every_registry_that_has_them() {
     let image: Image = expectation("{inOutput: true, registries: [r.example/istio, s.example/istio]}");
-    let pod =
-        |image: &str| format!("{{apiVersion: v1, kind: Pod, spec: {{containers: [{{image: '{image}'}}]}}}}\n---\n");
+    let pod = |image: &str| {
+        format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: a}}, spec: {{containers: [{{image: '{image}'}}]}}}}\n---\n"
+        )
+    };
     let output = pod("r.example/istio/pilot:1") + &pod("docker.io/library/a:1");
     let wanted = image.wanted();
     let references: Vec<Vec<String>> =

@@ -1,0 +1,14 @@
+//! A run as a set of cells, each carried out on a cluster that can prove it: several side by side, each with its own teardown.
+
+mod contexts;
+mod event;
+mod ground;
+mod queue;
+mod run;
+mod worker;
+
+pub use contexts::read_contexts;
+pub use event::{RunEvent, RunEvents};
+pub use ground::Clusters;
+pub use run::{CellOptions, Repeat, RunOutcome, run};
+pub use worker::named;

@@ -1,0 +1,304 @@
+//! The owner of a run: gives cells to clusters until there are none left that any can prove.
+
+use std::{collections::HashMap, ops::Range, path::Path, sync::Arc};
+
+use meshproof_reports::{Contact, Verdict};
+use tokio::{
+    task::{Id, JoinError, JoinSet},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    event::{RunEvent, RunEvents},
+    ground::{Clusters, Ground},
+    queue::{Queue, Waiting},
+    worker::{Job, Left, work},
+};
+use crate::{
+    cluster::ConnectOptions,
+    engine::{Event, Options, Signals, unrun},
+    history::History,
+    plan::{Cell, KubernetesWish, Plan, RunIdentity},
+    redact::Secrets,
+};
+
+/// How to run.
+#[derive(Debug, Clone, Default)]
+pub struct CellOptions {
+    /// For each cell; the timeout is that of all of them together.
+    pub engine: Options,
+    pub repeat: Repeat,
+    /// By which the longest cells begin first.
+    pub history: History,
+    /// What no report may tell.
+    pub secrets: Secrets,
+}
+
+/// How often each cell is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Repeat {
+    /// At most.
+    pub times: usize,
+    /// Nothing is repeated any more once a case of the run has failed.
+    pub until_failure: bool,
+}
+
+impl Default for Repeat {
+    fn default() -> Self {
+        Self { times: 1, until_failure: false }
+    }
+}
+
+/// What a run leaves besides its records.
+#[derive(Debug, Default)]
+pub struct RunOutcome {
+    /// Whether a signal or the run's timeout ended it.
+    pub interrupted: bool,
+    /// What went wrong outside of cases, each a sentence.
+    pub problems: Vec<String>,
+    /// What the user asked to be left on clusters.
+    pub kept: Vec<String>,
+    /// What the run left on clusters, took from them or changed, by comparison, a line each.
+    pub leftovers: Vec<String>,
+    /// Whether something is still to be taken back.
+    pub left_behind: bool,
+    /// Every address that the run itself spoke to, sorted.
+    pub contacted: Vec<Contact>,
+}
+
+/// Runs every cell of the plan that a cluster can prove. Each case's record is sent as it ends; all have a verdict when this returns,
+/// but for those of cells whose cluster could not be reached.
+pub async fn run(
+    plan: &Plan,
+    run: &RunIdentity,
+    clusters: Clusters,
+    options: &CellOptions,
+    events: RunEvents,
+    signals: &Signals,
+) -> RunOutcome {
+    let cells = plan.cells();
+    let waiting = |(place, (cell, places)): (usize, &(Arc<Cell>, Range<usize>))| Waiting {
+        cell: place,
+        wish: cell.kubernetes,
+        took: options.history.span(plan.cases[places.clone()].iter().map(|case| case.id.as_str())),
+    };
+    let queue = Queue::new(cells.iter().enumerate().map(waiting).collect());
+    let mut owner = Owner {
+        plan,
+        options,
+        queue,
+        cells,
+        events,
+        signals,
+        deadline: options.engine.timeout.map(|timeout| Instant::now() + timeout),
+        failed: CancellationToken::new(),
+        running: JoinSet::new(),
+        tasks: HashMap::new(),
+        idle: Vec::new(),
+        left: Left::default(),
+    };
+    let unreached = owner.reach(clusters, &run.directory).await;
+    owner.run().await;
+    owner.end(unreached)
+}
+
+struct Owner<'a> {
+    plan: &'a Plan,
+    options: &'a CellOptions,
+    queue: Queue,
+    cells: Vec<(Arc<Cell>, Range<usize>)>,
+    events: RunEvents,
+    signals: &'a Signals,
+    deadline: Option<Instant>,
+    /// Whether a case has failed or errored.
+    failed: CancellationToken,
+    running: JoinSet<(Ground, Left)>,
+    /// The cell of each task, for those that end without giving anything back.
+    tasks: HashMap<Id, usize>,
+    /// Grounds that have nothing to do; when a run is over, all of them.
+    idle: Vec<Ground>,
+    left: Left,
+}
+
+impl Owner<'_> {
+    /// Finds the clusters; says whether one could not be reached.
+    async fn reach(&mut self, clusters: Clusters, directory: &Path) -> bool {
+        let (provider, contexts) = match clusters {
+            Clusters::Simulated { version, at_once } => {
+                let grounds = at_once.clamp(1, self.cells.len().max(1));
+                self.idle = (0..grounds).map(|_| Ground::Simulated { version: version.clone() }).collect();
+                return false;
+            }
+            Clusters::None => {
+                self.idle = vec![Ground::None];
+                return false;
+            }
+            Clusters::Real { provider, contexts } => (provider, contexts),
+        };
+        let several = contexts.len() > 1;
+        let secrets = &self.options.secrets;
+        let reach = |(n, options): (usize, ConnectOptions)| async move {
+            let options = ConnectOptions { secrets: secrets.clone(), ..options };
+            let directory = if several { directory.join(format!("cluster-{n}")) } else { directory.to_owned() };
+            let made = std::fs::create_dir_all(&directory);
+            made.map_err(|error| format!("failed to make {}: {error}", directory.display()))?;
+            Ground::reach(provider, options, directory).await.map_err(|error| error.to_string())
+        };
+        let reached = futures::future::join_all(contexts.into_iter().enumerate().map(reach));
+        let reached = tokio::select! {
+            reached = reached => reached,
+            () = self.signals.interrupt.cancelled() => {
+                self.left.interrupted = true;
+                return true;
+            }
+        };
+        let mut unreached = false;
+        let mut servers: HashMap<String, String> = HashMap::new();
+        for ground in reached {
+            match ground {
+                Ok(ground) => {
+                    if let Ground::Real { connection, .. } = &ground
+                        && let Some(other) = servers.insert(connection.server.clone(), connection.context.clone())
+                    {
+                        let context = &connection.context;
+                        let problem = format!(
+                            "{other} and {context} are the same cluster, {}: it is used once",
+                            connection.server
+                        );
+                        self.left.problems.push(problem);
+                        continue;
+                    }
+                    self.idle.push(ground);
+                }
+                Err(problem) => {
+                    unreached = true;
+                    self.left.problems.push(problem);
+                }
+            }
+        }
+        unreached
+    }
+
+    async fn run(&mut self) {
+        self.give();
+        while let Some(ended) = self.running.join_next_with_id().await {
+            self.ended(ended);
+            self.give();
+        }
+    }
+
+    /// Gives each idle ground a cell, as long as cells may begin.
+    fn give(&mut self) {
+        if self.stopped().is_some() {
+            return;
+        }
+        let mut nothing_to_do = Vec::new();
+        for ground in std::mem::take(&mut self.idle) {
+            match self.queue.take(|wish| ground.refuses(wish).is_none()) {
+                Some(place) => self.begin(ground, place),
+                None => nothing_to_do.push(ground),
+            }
+        }
+        self.idle = nothing_to_do;
+    }
+
+    fn begin(&mut self, ground: Ground, place: usize) {
+        let (cell, places) = &self.cells[place];
+        let job = Job {
+            place,
+            cell: Arc::clone(cell),
+            part: self.plan.part(places),
+            offset: places.start,
+            options: self.options.engine.clone(),
+            deadline: self.deadline,
+            repeat: self.options.repeat,
+            events: self.events.clone(),
+            signals: self.signals.clone(),
+            failed: self.failed.clone(),
+            secrets: self.options.secrets.clone(),
+        };
+        let task = self.running.spawn(work(ground, job));
+        self.tasks.insert(task.id(), place);
+    }
+
+    fn ended(&mut self, ended: Result<(Id, (Ground, Left)), JoinError>) {
+        match ended {
+            Ok((id, (ground, Left { interrupted, problems, kept, leftovers, behind, contacted }))) => {
+                self.tasks.remove(&id);
+                self.idle.push(ground);
+                self.left.interrupted |= interrupted;
+                self.left.problems.extend(problems);
+                self.left.kept.extend(kept);
+                self.left.leftovers.extend(leftovers);
+                self.left.behind |= behind;
+                self.left.contacted.extend(contacted);
+            }
+            // The others go on; its cases have no verdict, and its cluster is used no more.
+            Err(error) => {
+                let name = self.tasks.remove(&error.id()).map_or("", |place| self.cells[place].0.name.as_str());
+                self.left.problems.push(format!("the harness has a defect: the cell {name} panicked"));
+            }
+        }
+    }
+
+    /// Why no cell begins any more.
+    fn stopped(&self) -> Option<&'static str> {
+        match () {
+            () if self.signals.interrupt.is_cancelled() => Some("the run was interrupted"),
+            () if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) => {
+                Some("the run's timeout was over")
+            }
+            () if self.options.engine.fail_fast && self.failed.is_cancelled() => {
+                Some("another cell failed and the run was to stop at the first failure")
+            }
+            () => None,
+        }
+    }
+
+    /// Tells what became of the cells that nobody took.
+    fn end(mut self, unreached: bool) -> RunOutcome {
+        let stopped = self.stopped();
+        let rest = std::mem::replace(&mut self.queue, Queue::new(Vec::new())).rest();
+        for waiting in &rest {
+            match (stopped, self.refused(waiting.wish)) {
+                (Some(reason), _) => self.tell_each(waiting.cell, Verdict::Skipped, reason),
+                (None, Some(reason)) if !unreached => {
+                    self.tell_each(waiting.cell, Verdict::NotRun, &reason);
+                    self.tell(RunEvent::CellNotRun { cell: waiting.cell, reason });
+                }
+                // A cluster that did not answer might have proved it, which is a problem that is told already.
+                (None, _) => {}
+            }
+        }
+        self.left.interrupted |= !rest.is_empty()
+            && (self.signals.interrupt.is_cancelled()
+                || self.deadline.is_some_and(|deadline| Instant::now() >= deadline));
+        let Left { interrupted, problems, kept, leftovers, behind, contacted } = self.left;
+        RunOutcome {
+            interrupted,
+            problems,
+            kept,
+            leftovers,
+            left_behind: behind,
+            contacted: Contact::summed(contacted),
+        }
+    }
+
+    fn refused(&self, wish: Option<KubernetesWish>) -> Option<String> {
+        let mut reasons: Vec<String> = self.idle.iter().filter_map(|ground| ground.refuses(wish)).collect();
+        reasons.dedup();
+        wish.map(|wish| format!("it wants Kubernetes {wish}; {}", reasons.join(", ")))
+    }
+
+    fn tell_each(&self, cell: usize, verdict: Verdict, reason: &str) {
+        for index in self.cells[cell].1.clone() {
+            let record = Box::new(unrun(&self.plan.cases[index], verdict, reason.to_owned()));
+            self.tell(RunEvent::InCell { cell, event: Event::CaseFinished { index, record } });
+        }
+    }
+
+    fn tell(&self, event: RunEvent) {
+        let _ = self.events.send(event);
+    }
+}

@@ -1,0 +1,140 @@
+//! One cell on its ground, once or several times.
+
+use std::sync::Arc;
+
+use tokio::{sync::mpsc, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    event::{RunEvent, RunEvents},
+    ground::Ground,
+    run::Repeat,
+};
+use crate::{
+    engine::{Event, Options, Outcome, Signals, execute, make_directory},
+    plan::{Cell, Plan},
+    redact::Secrets,
+    safety::Safety,
+};
+use meshproof_reports::{Contact, Verdict};
+
+/// What a cell is run with.
+pub struct Job {
+    /// The cell's place among those of the plan.
+    pub place: usize,
+    pub cell: Arc<Cell>,
+    /// The plan of its cases alone, and where they begin in the whole plan.
+    pub part: Plan,
+    pub offset: usize,
+    pub options: Options,
+    /// When all cases must have ended.
+    pub deadline: Option<Instant>,
+    pub repeat: Repeat,
+    pub events: RunEvents,
+    pub signals: Signals,
+    /// Whether a case of the run has failed or errored.
+    pub failed: CancellationToken,
+    pub secrets: Secrets,
+}
+
+/// What is left of it.
+#[derive(Debug, Default)]
+pub struct Left {
+    pub interrupted: bool,
+    pub problems: Vec<String>,
+    pub kept: Vec<String>,
+    /// What the cell left on its cluster, took from it or changed, by comparison.
+    pub leftovers: Vec<String>,
+    /// Whether something is still to be taken back.
+    pub behind: bool,
+    /// Every address that was spoken to.
+    pub contacted: Vec<Contact>,
+}
+
+/// Runs the cell, again as often as it is asked for, and gives the ground back.
+pub async fn work(mut ground: Ground, job: Job) -> (Ground, Left) {
+    let mut left = Left::default();
+    for round in 1..=job.repeat.times {
+        let outcome = match Box::pin(job.round(&mut ground, round)).await {
+            Ok(outcome) => outcome,
+            Err(problem) => {
+                left.problems.push(job.named(problem));
+                break;
+            }
+        };
+        left.interrupted |= outcome.interrupted;
+        left.contacted.extend(outcome.contacted);
+        left.behind |= outcome.left_behind;
+        let dirty = outcome.left_behind || !outcome.problems.is_empty() || !outcome.leftovers.is_empty();
+        left.leftovers.extend(outcome.leftovers.into_iter().map(|left| job.named(left)));
+        left.problems.extend(outcome.problems.into_iter().map(|problem| job.named(problem)));
+        left.kept.extend(outcome.kept.into_iter().map(|kept| job.named(kept)));
+        let enough = job.repeat.until_failure && job.failed.is_cancelled();
+        if left.interrupted || enough || round == job.repeat.times {
+            break;
+        }
+        if dirty {
+            left.problems.push(job.named("it is not repeated on a cluster that has something left of it".to_owned()));
+            break;
+        }
+    }
+    // What is still to be taken back needs the programs that lie there.
+    if !job.options.keep && !left.behind && !job.cell.name.is_empty() {
+        // What cannot be removed goes with the run's folder, or stays in the system's for temporary files.
+        let _ = std::fs::remove_dir_all(&job.cell.identity.directory);
+    }
+    (ground, left)
+}
+
+impl Job {
+    async fn round(&self, ground: &mut Ground, round: usize) -> Result<Outcome, String> {
+        let began = Instant::now();
+        make_directory(&self.cell.identity)?;
+        let mut cluster = tokio::select! {
+            cluster = ground.cluster(&self.cell, &self.secrets) => cluster.map_err(|error| error.to_string())?,
+            () = self.signals.interrupt.cancelled() => return Ok(Outcome { interrupted: true, ..Outcome::default() }),
+        };
+        cluster.speak_to_registries(&self.part.registries);
+        let described = Box::new(ground.describe(&cluster));
+        self.tell(RunEvent::CellStarted { cell: self.place, round, cluster: described });
+        let timeout = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let safety = self.options.safety.clone().map(|safety| match cluster.simulator.is_some() {
+            // Its journal is of no use once the cluster is gone.
+            true => Safety { state: self.cell.identity.directory.clone(), ..safety },
+            false => safety,
+        });
+        let options = Options { timeout, safety, ..self.options.clone() };
+        let (sender, inbox) = mpsc::unbounded_channel();
+        let executing = execute(&self.part, cluster, &self.cell.identity, &options, sender, &self.signals);
+        let (mut outcome, ()) = tokio::join!(executing, self.forward(inbox));
+        let (images, versions) = (std::mem::take(&mut outcome.images), std::mem::take(&mut outcome.versions));
+        self.tell(RunEvent::CellEnded { cell: self.place, round, images, versions, took: began.elapsed() });
+        Ok(outcome)
+    }
+
+    /// Passes events on, with the places of the whole plan.
+    async fn forward(&self, mut inbox: mpsc::UnboundedReceiver<Event>) {
+        while let Some(event) = inbox.recv().await {
+            if let Event::CaseFinished { record, .. } = &event
+                && matches!(record.verdict, Some(Verdict::Failed | Verdict::Errored))
+            {
+                self.failed.cancel();
+            }
+            self.tell(RunEvent::InCell { cell: self.place, event: event.moved(self.offset) });
+        }
+    }
+
+    fn tell(&self, event: RunEvent) {
+        // Whoever listened may be gone; the cell goes on to its teardown.
+        let _ = self.events.send(event);
+    }
+
+    fn named(&self, text: String) -> String {
+        named(&self.cell.name, text)
+    }
+}
+
+/// What is said of a cell where there may be others.
+pub fn named(cell: &str, text: String) -> String {
+    if cell.is_empty() { text } else { format!("{cell}: {text}") }
+}
