@@ -14,12 +14,14 @@ pub mod effect;
 pub mod engine;
 pub mod expectation;
 pub mod history;
+pub mod images;
 pub mod journal;
 pub mod language;
 pub mod load;
 pub mod plan;
 pub mod preflight;
 pub mod redact;
+pub mod registry;
 pub mod safety;
 #[cfg(feature = "otel")]
 pub mod telemetry;

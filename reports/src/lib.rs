@@ -45,8 +45,8 @@ pub use junit::to_junit;
 pub use markdown::to_markdown;
 pub use merge::{Allowed, MergeError, Part, merge};
 pub use record::{
-    CaseRecord, CaseRun, CellRecord, Cluster, FileDigest, ImageSeen, MergedRun, Moment, MomentKind, Place, Report,
-    RunInfo, SCHEMA_VERSION, StepRecord, SuiteInfo, Summary, Verdict,
+    CaseRecord, CaseRun, CellRecord, Cluster, Contact, FileDigest, ImageSeen, MergedRun, Moment, MomentKind, Place,
+    Report, RunInfo, SCHEMA_VERSION, StepRecord, SuiteInfo, Summary, Verdict,
 };
 pub use redacted::{Redaction, count_redacted};
 pub use repeated::repeated;

@@ -2,9 +2,11 @@
 
 mod args;
 mod begin;
+mod bundle;
 mod check;
 mod clean;
 mod coverage;
+mod images;
 mod list;
 mod live;
 mod outlook;
@@ -48,6 +50,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Plan(args) => plan::plan(&args),
         Command::Preflight(args) => preflight::preflight(&args),
         Command::Clean(args) => clean::clean(&args, cli.quiet, cli.verbose),
+        Command::Bundle(args) => bundle::bundle(&args),
+        Command::Images(args) => images::images(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Check(args) => check::check(&args.paths, cli.quiet),
         Command::Coverage(args) => coverage::coverage(&args),

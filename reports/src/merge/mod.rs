@@ -11,7 +11,9 @@ use std::collections::HashSet;
 use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
 
-use crate::record::{CaseRecord, CellRecord, Cluster, MergedRun, Report, RunInfo, SCHEMA_VERSION, Summary, Verdict};
+use crate::record::{
+    CaseRecord, CellRecord, Cluster, Contact, MergedRun, Report, RunInfo, SCHEMA_VERSION, Summary, Verdict,
+};
 use case::{Joined, join};
 
 /// A report and where it was read from, which is what messages call it.
@@ -169,6 +171,7 @@ fn assembled(parts: &[Part], cells: Vec<CellRecord>, cases: Vec<CaseRecord>) -> 
             duration_ms: runs.iter().map(|run| run.duration_ms).sum(),
             interrupted: parts.iter().any(|part| is_cut_off(&part.report, &cases)),
             shard: None,
+            contacted: Contact::summed(runs.iter().flat_map(|run| run.contacted.clone())),
             merged_from: parts.iter().flat_map(|part| merged_runs(&part.report)).collect(),
         },
         suite,

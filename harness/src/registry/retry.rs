@@ -6,10 +6,12 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
+use tokio::time::Instant;
 
 #[derive(Debug, Clone)]
-pub(super) struct RetryPolicy {
-    /// All attempts, the first included.
+pub struct RetryPolicy {
+    /// All attempts, the first included, at what may be down for good. A registry that asks for a pause is asked again until the
+    /// deadline, where there is one.
     pub attempts: u32,
     /// The pause after the first attempt; it doubles after each.
     pub first_pause: Duration,
@@ -30,39 +32,70 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    pub fn start(&self) -> Retries<'_> {
-        Retries { policy: self, made: 0 }
+    /// Attempts that end at `deadline` at the latest.
+    pub(super) fn start(&self, deadline: Option<Instant>) -> Retries {
+        Retries { policy: self.clone(), made: 0, deadline }
     }
 }
 
 /// The attempts at one thing: a manifest, a layer, a token.
 #[derive(Debug)]
-pub(super) struct Retries<'a> {
-    policy: &'a RetryPolicy,
+pub(super) struct Retries {
+    policy: RetryPolicy,
     made: u32,
+    deadline: Option<Instant>,
 }
 
-impl Retries<'_> {
+/// Why another attempt is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// It may be down for good.
+    Trouble,
+    /// It said that it is asked too much, or for how long it wants to be left alone.
+    Asked(Option<Duration>),
+}
+
+impl Retries {
     /// Attempts made, the present one included.
     pub fn made(&self) -> u32 {
         self.made + 1
     }
 
-    /// Pauses before another attempt; false if none is left, or the registry asked for too long a pause.
-    pub async fn again(&mut self, asked: Option<Duration>) -> bool {
-        let Some(pause) = self.pause(asked) else { return false };
+    /// Counts another attempt, and gives the pause before it; `None` if none is left, the registry asked for too long a pause, or the
+    /// deadline would be over.
+    pub fn again(&mut self, cause: Cause) -> Option<Duration> {
+        let pause = self.pause(cause)?;
+        if self.deadline.is_some_and(|deadline| Instant::now() + pause >= deadline) {
+            return None;
+        }
         self.made += 1;
-        // Nothing announces that a registry is well again, so that this waits for time and not for an event.
-        tokio::time::sleep(pause).await;
-        true
+        Some(pause)
     }
 
-    fn pause(&self, asked: Option<Duration>) -> Option<Duration> {
-        if self.made() >= self.policy.attempts || asked.is_some_and(|asked| asked > self.policy.longest_asked) {
+    fn pause(&self, cause: Cause) -> Option<Duration> {
+        let (asked, bounded) = match cause {
+            Cause::Trouble => (None, true),
+            Cause::Asked(asked) => (asked, self.deadline.is_none()),
+        };
+        if bounded && self.made() >= self.policy.attempts {
+            return None;
+        }
+        if asked.is_some_and(|asked| asked > self.policy.longest_asked) {
             return None;
         }
         let doubled = self.policy.first_pause.saturating_mul(2u32.saturating_pow(self.made));
         Some(asked.unwrap_or_else(|| doubled.min(self.policy.longest_pause)))
+    }
+}
+
+/// Why the same request may succeed later, if it may.
+pub(super) fn cause(status: StatusCode, headers: &HeaderMap) -> Option<Cause> {
+    let asked = retry_after(headers, Timestamp::now());
+    match status {
+        status if !is_transient(status) => None,
+        StatusCode::TOO_MANY_REQUESTS => Some(Cause::Asked(asked)),
+        _ if asked.is_some() => Some(Cause::Asked(asked)),
+        _ => Some(Cause::Trouble),
     }
 }
 
@@ -73,7 +106,7 @@ pub(super) fn is_transient(status: StatusCode) -> bool {
 }
 
 /// The pause that a response asks for, as seconds or as a date (RFC 9110, 10.2.3).
-pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
@@ -96,7 +129,8 @@ mod tests {
             longest_pause: Duration::from_secs(3),
             longest_asked: Duration::from_mins(1),
         };
-        let pauses: Vec<_> = (0..5).map(|made| Retries { policy: &policy, made }.pause(None)).collect();
+        let pauses: Vec<_> =
+            (0..5).map(|made| Retries { policy: policy.clone(), made, deadline: None }.pause(Cause::Trouble)).collect();
         assert_eq!(pauses, [Some(1), Some(2), Some(3), Some(3), None].map(|pause| pause.map(Duration::from_secs)));
     }
 
@@ -104,8 +138,17 @@ mod tests {
     #[case::honoured(Some(7), Some(7))]
     #[case::too_long(Some(3600), None)]
     fn an_asked_pause_is_honoured_within_reason(#[case] asked: Option<u64>, #[case] pause: Option<u64>) {
-        let policy = RetryPolicy::default();
-        assert_eq!(policy.start().pause(asked.map(Duration::from_secs)), pause.map(Duration::from_secs));
+        let retries = RetryPolicy::default().start(None);
+        assert_eq!(retries.pause(Cause::Asked(asked.map(Duration::from_secs))), pause.map(Duration::from_secs));
+    }
+
+    #[test]
+    fn who_is_asked_to_wait_does_so_until_the_deadline() {
+        let mut patient = RetryPolicy::default().start(Some(Instant::now() + Duration::from_secs(60)));
+        let pause = Cause::Asked(Some(Duration::from_secs(1)));
+        assert!((0..50).all(|_| patient.again(pause).is_some()));
+        assert_eq!(patient.again(Cause::Trouble), None);
+        assert_eq!(patient.again(Cause::Asked(Some(Duration::from_secs(60)))), None);
     }
 
     #[rstest]

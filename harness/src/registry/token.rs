@@ -7,7 +7,7 @@ use reqwest::{RequestBuilder, Url};
 use serde::Deserialize;
 
 use super::credentials::Credential;
-use super::target::{host_of, is_loopback};
+use super::{host_of, is_loopback};
 
 /// How requests identify themselves.
 #[derive(Clone, Default)]
@@ -72,13 +72,14 @@ impl Challenge {
 }
 
 impl TokenService {
-    /// The request for a token to read `repository`. A password goes with a GET, a refresh token with a POST
+    /// The request for a token to do `actions` (`pull` or `pull,push`) with `repository`. A password goes with a GET, a refresh token with a POST
     /// (<https://distribution.github.io/distribution/spec/auth/oauth/>).
     pub fn request(
         &self,
         client: &reqwest::Client,
         registry_is_plain: bool,
         repository: &str,
+        actions: &str,
         credential: Option<&Credential>,
     ) -> Result<RequestBuilder, String> {
         let mut url =
@@ -88,7 +89,7 @@ impl TokenService {
         if credential.is_some() && !secure {
             return Err(format!("its token service `{}` would get the credentials without TLS", self.realm));
         }
-        let scope = self.scope.clone().unwrap_or_else(|| format!("repository:{repository}:pull"));
+        let scope = self.scope.clone().unwrap_or_else(|| format!("repository:{repository}:{actions}"));
         let service = self.service.iter().map(|service| ("service", service.as_str()));
         if let Some(Credential::Identity(token)) = credential {
             let form = [
@@ -183,10 +184,10 @@ mod tests {
         #[case] registry_is_plain: bool,
         #[case] allowed: bool,
     ) {
-        crate::artifact::testing::install_tls();
+        crate::registry::testing::install_tls();
         let service = TokenService { realm: realm.to_owned(), service: None, scope: None };
         let credential = Credential::Password { user: "u".to_owned(), password: "p".to_owned() };
-        let request = service.request(&reqwest::Client::new(), registry_is_plain, "a/b", Some(&credential));
+        let request = service.request(&reqwest::Client::new(), registry_is_plain, "a/b", "pull", Some(&credential));
         assert_eq!(request.is_ok(), allowed);
     }
 }

@@ -6,8 +6,6 @@ use std::{fmt, io};
 use oci_client::errors::{OciEnvelope, OciErrorCode};
 use reqwest::{Response, StatusCode};
 
-use super::names::shown;
-
 /// An answer that is not content is read up to here.
 const LONGEST_ANSWER: usize = 64 * 1024;
 
@@ -47,6 +45,12 @@ impl fmt::Display for Answer {
 fn plain_text(body: &[u8]) -> String {
     let line = std::str::from_utf8(body).ok().and_then(|text| text.trim().lines().next()).unwrap_or_default();
     if line.starts_with(['<', '{', '[', '"']) { String::new() } else { line.to_owned() }
+}
+
+/// A name or a message of others for people to read: in one line, not too long, and without a terminal's commands.
+pub(crate) fn shown(text: &str) -> String {
+    let line = text.chars().take(300);
+    line.map(|c| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() }).collect()
 }
 
 /// Why a body could not be read.
@@ -104,8 +108,8 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::artifact::PullError;
-    use crate::artifact::testing::{Fault, Route, TestRegistry};
+    use crate::registry::RegistryError;
+    use crate::registry::testing::{Fault, Route, TestRegistry};
 
     #[rstest]
     #[case::of_a_registry(r#"{"errors": [{"code": "DENIED", "message": "no"}]}"#, "403 Forbidden (DENIED: no)")]
@@ -130,8 +134,8 @@ mod tests {
         let client = Client::builder().no_proxy().build().unwrap();
         let error = client.get(format!("https://{}/v2/", registry.host())).send().await.unwrap_err();
         assert!(is_hopeless(&error));
-        let (artifact, url) = (String::new(), String::new());
-        let error = PullError::Unreachable { artifact, url, attempts: 1, reason: reason(error) };
-        assert!(error.hint().unwrap().contains("plain_http"), "{error}");
+        let (reference, url) = (String::new(), String::new());
+        let error = RegistryError::Unreachable { reference, url, attempts: 1, reason: reason(error) };
+        assert!(error.hint().unwrap().contains("--plain-http"), "{error}");
     }
 }

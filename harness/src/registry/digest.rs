@@ -6,13 +6,13 @@ use std::str::FromStr;
 use sha2::{Digest as _, Sha256, Sha512};
 
 /// A digest of an algorithm that can be verified.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Digest {
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest {
     algorithm: Algorithm,
     hex: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Algorithm {
     Sha256,
     Sha512,
@@ -26,6 +26,7 @@ impl Digest {
         hasher.finish()
     }
 
+    /// Hashes by the same algorithm.
     pub fn hasher(&self) -> Hasher {
         Hasher::new(self.algorithm)
     }
@@ -61,7 +62,7 @@ impl FromStr for Digest {
 
 /// Hashes what passes.
 #[derive(Debug, Clone)]
-pub(super) enum Hasher {
+pub enum Hasher {
     Sha256(Sha256),
     Sha512(Sha512),
 }

@@ -8,8 +8,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use docker_credential::{CredentialRetrievalError, DockerCredential, get_credential_from_reader};
 use serde_json::Value;
 
-use super::PullError;
-use super::target::Target;
+use super::{Reference, RegistryError};
 
 /// What a registry is told about who pulls.
 #[derive(Clone)]
@@ -32,34 +31,46 @@ impl Credential {
     }
 }
 
-/// Docker's configuration, read when the pull starts. A helper is asked only if the registry wants credentials.
+/// Docker's configuration, read before the first request. A helper is asked only if the registry wants credentials.
 #[derive(Clone)]
 pub(super) struct Credentials {
-    artifact: String,
+    /// The registry's key in it.
     registry: String,
     config: Option<(PathBuf, Vec<u8>)>,
 }
 
+/// Why the configuration is of no use.
+#[derive(Debug)]
+pub(super) struct Broken {
+    file: PathBuf,
+    reason: String,
+}
+
+impl Broken {
+    /// The error of whoever asked for `reference`.
+    pub fn of(self, reference: &Reference) -> RegistryError {
+        RegistryError::Credentials { reference: reference.to_string(), file: self.file, reason: self.reason }
+    }
+}
+
 impl Credentials {
-    /// Reads `config.json` of `folder`. It need not be there, but if it is, it must be readable JSON.
-    pub fn load(folder: Option<&Path>, target: &Target) -> Result<Self, PullError> {
-        let (artifact, registry) = (target.to_string(), target.credentials_key().to_owned());
+    /// Reads `config.json` of `folder` for the registry with this key. It need not be there, but if it is, it must be readable JSON.
+    pub fn load(folder: Option<&Path>, registry: &str) -> Result<Self, Broken> {
+        let registry = registry.to_owned();
         let Some(file) = folder.map(|folder| folder.join("config.json")) else {
-            return Ok(Self { artifact, registry, config: None });
+            return Ok(Self { registry, config: None });
         };
-        let broken =
-            |file: &Path, reason| PullError::Credentials { artifact: artifact.clone(), file: file.to_owned(), reason };
         let content = match fs::read(&file) {
             Ok(content) => content,
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                return Ok(Self { artifact, registry, config: None });
+                return Ok(Self { registry, config: None });
             }
-            Err(error) => return Err(broken(&file, format!("it cannot be read: {error}"))),
+            Err(error) => return Err(Broken { reason: format!("it cannot be read: {error}"), file }),
         };
         if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&content) {
-            return Err(broken(&file, format!("it is not JSON: {error}")));
+            return Err(Broken { reason: format!("it is not JSON: {error}"), file });
         }
-        Ok(Self { artifact, registry, config: Some((file, content)) })
+        Ok(Self { registry, config: Some((file, content)) })
     }
 
     /// Every secret that lies in the file, whichever registry it is for: programs of a suite may read it, too.
@@ -78,16 +89,18 @@ impl Credentials {
     }
 
     /// The credential for the registry, if one is configured.
-    pub async fn find(&self) -> Result<Option<Credential>, PullError> {
+    pub async fn find(&self) -> Result<Option<Credential>, Broken> {
         let this = self.clone();
         // A credential helper is a program, and it may ask a keychain or a person.
         match tokio::task::spawn_blocking(move || this.find_blocking()).await {
             Ok(found) => found,
-            Err(_) => Err(PullError::Cancelled { artifact: self.artifact.clone() }),
+            Err(_) => {
+                Err(Broken { file: PathBuf::from("config.json"), reason: "asking for it was cancelled".to_owned() })
+            }
         }
     }
 
-    fn find_blocking(&self) -> Result<Option<Credential>, PullError> {
+    fn find_blocking(&self) -> Result<Option<Credential>, Broken> {
         let Some((file, content)) = &self.config else { return Ok(None) };
         let reason = match get_credential_from_reader(content.as_slice(), &self.registry) {
             Ok(DockerCredential::UsernamePassword(user, password)) => {
@@ -122,7 +135,7 @@ impl Credentials {
                 "its fields are not those of Docker's configuration".to_owned()
             }
         };
-        Err(PullError::Credentials { artifact: self.artifact.clone(), file: file.clone(), reason })
+        Err(Broken { file: file.clone(), reason })
     }
 }
 
@@ -136,11 +149,13 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::artifact::PullRequest;
 
-    fn target(registry: &str) -> Target {
-        let reference = format!("{registry}/istio/tool:1");
-        Target::parse(&PullRequest { reference, plain_http: false, digest: None, unpack: true }).unwrap()
+    fn key(registry: &str) -> String {
+        Reference::parse(&format!("{registry}/istio/tool:1"), None, false).unwrap().credentials_key().to_owned()
+    }
+
+    fn told(broken: Broken) -> String {
+        broken.of(&Reference::parse("r.io/istio/tool:1", None, false).unwrap()).to_string()
     }
 
     fn folder(config: &str) -> TempDir {
@@ -171,7 +186,7 @@ mod tests {
         #[case] expected: Option<&str>,
     ) {
         let folder = folder(config);
-        let credentials = Credentials::load(Some(folder.path()), &target(registry)).unwrap();
+        let credentials = Credentials::load(Some(folder.path()), &key(registry)).unwrap();
         assert_eq!(shown(credentials.find().await.unwrap()).as_deref(), expected);
     }
 
@@ -180,7 +195,7 @@ mod tests {
         let config = r#"{"auths": {"r.io": {"auth": "dXNlcjpwYTpzcw=="}, "other.io": {"username": "u", "password": "word"},
             "third.io": {"auth": "", "identitytoken": "stored", "registrytoken": "given"}}, "credsStore": "x"}"#;
         let folder = folder(config);
-        let mut stored = Credentials::load(Some(folder.path()), &target("r.io")).unwrap().stored();
+        let mut stored = Credentials::load(Some(folder.path()), &key("r.io")).unwrap().stored();
         stored.sort();
         assert_eq!(stored, ["dXNlcjpwYTpzcw==", "given", "pa:ss", "stored", "user:pa:ss", "word"]);
     }
@@ -188,15 +203,15 @@ mod tests {
     #[test]
     fn an_absent_file_is_no_error() {
         let folder = TempDir::new().unwrap();
-        assert!(Credentials::load(Some(folder.path()), &target("r.io")).is_ok());
-        assert!(Credentials::load(Some(&folder.path().join("absent")), &target("r.io")).is_ok());
-        assert!(Credentials::load(None, &target("r.io")).is_ok());
+        assert!(Credentials::load(Some(folder.path()), &key("r.io")).is_ok());
+        assert!(Credentials::load(Some(&folder.path().join("absent")), &key("r.io")).is_ok());
+        assert!(Credentials::load(None, &key("r.io")).is_ok());
     }
 
     #[test]
     fn a_file_that_is_not_json_is_named_with_the_place() {
         let folder = folder("{\"auths\": {\n oops");
-        let error = Credentials::load(Some(folder.path()), &target("r.io")).err().unwrap().to_string();
+        let error = Credentials::load(Some(folder.path()), &key("r.io")).err().map(told).unwrap();
         assert!(error.contains("config.json") && error.contains("line 2"), "{error}");
     }
 
@@ -207,8 +222,8 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_be_used_is_an_error_that_names_the_file(#[case] config: &str, #[case] reason: &str) {
         let folder = folder(config);
-        let credentials = Credentials::load(Some(folder.path()), &target("r.io")).unwrap();
-        let error = credentials.find().await.err().unwrap().to_string();
+        let credentials = Credentials::load(Some(folder.path()), &key("r.io")).unwrap();
+        let error = credentials.find().await.err().map(told).unwrap();
         assert!(error.contains("config.json") && error.contains(reason), "{error}");
     }
 
@@ -245,10 +260,10 @@ mod tests {
     #[ignore = "only a part of another test"]
     async fn ask_the_helper() {
         let folder = PathBuf::from(env::var_os("MESHPROOF_TEST_DOCKER_CONFIG").unwrap());
-        let credentials = Credentials::load(Some(&folder), &target("r.io")).unwrap();
+        let credentials = Credentials::load(Some(&folder), &key("r.io")).unwrap();
         match credentials.find().await {
             Ok(found) => eprintln!("answer: {}", shown(found).unwrap_or_else(|| "none".to_owned())),
-            Err(error) => eprintln!("answer: {error}"),
+            Err(broken) => eprintln!("answer: {}", told(broken)),
         }
     }
 }

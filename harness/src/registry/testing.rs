@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::digest::Digest;
+use super::Digest;
 
 pub(crate) use archives::{Item, gzip, tar, tar_gz};
 

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::responses::{answer, deliver};
 use super::{Access, Content, Fault, Login, Route, Seen, Shared, basic};
-use crate::artifact::digest::Digest;
+use crate::registry::Digest;
 
 pub(super) async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let content = || shared.state.lock().unwrap();

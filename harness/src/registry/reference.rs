@@ -3,42 +3,44 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-use oci_client::Reference;
+use oci_client::Reference as OciReference;
 
+use super::RegistryError;
 use super::digest::Digest;
-use super::{PullError, PullRequest};
 
 /// A reference whose registry is named, with what its manifest must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Target {
+pub struct Reference {
     /// As written: host and perhaps port.
     pub registry: String,
     pub repository: String,
-    tag: Option<String>,
+    pub tag: Option<String>,
     digest: Option<Digest>,
     /// The digest that the request or the reference asks for.
-    pub expected: Option<Digest>,
-    plain_http: bool,
+    pub(super) expected: Option<Digest>,
+    pub(super) plain_http: bool,
 }
 
-impl Target {
-    pub fn parse(request: &PullRequest) -> Result<Self, PullError> {
-        let invalid = |reason: String| PullError::InvalidReference { reference: request.reference.clone(), reason };
-        let reference = parse_reference(&request.reference).map_err(invalid)?;
-        let digest = reference.digest().map(str::parse::<Digest>).transpose().map_err(invalid)?;
-        let asked = request.digest.as_deref().map(str::parse::<Digest>).transpose().map_err(invalid)?;
-        if let (Some(named), Some(asked)) = (&digest, &asked)
+impl Reference {
+    /// Reads `registry/repository:tag`, `registry/repository@digest`, or both. The registry and one of tag and digest are required, as
+    /// ORAS requires them: a default would prove something else than what was asked. `digest` is what the manifest must have.
+    pub fn parse(text: &str, digest: Option<&str>, plain_http: bool) -> Result<Self, RegistryError> {
+        let invalid = |reason: String| RegistryError::InvalidReference { reference: text.to_owned(), reason };
+        let reference = parse_reference(text).map_err(invalid)?;
+        let named = reference.digest().map(str::parse::<Digest>).transpose().map_err(invalid)?;
+        let asked = digest.map(str::parse::<Digest>).transpose().map_err(invalid)?;
+        if let (Some(named), Some(asked)) = (&named, &asked)
             && named != asked
         {
             return Err(invalid(format!("it names {named}, while {asked} is asked for")));
         }
         Ok(Self {
-            plain_http: request.plain_http || is_loopback(host_of(reference.registry())),
+            plain_http: plain_http || is_loopback(host_of(reference.registry())),
             registry: reference.registry().to_owned(),
             repository: reference.repository().to_owned(),
             tag: reference.tag().map(str::to_owned),
-            expected: asked.or_else(|| digest.clone()),
-            digest,
+            expected: asked.or_else(|| named.clone()),
+            digest: named,
         })
     }
 
@@ -55,10 +57,12 @@ impl Target {
         if self.registry == "docker.io" { "https://index.docker.io/v1/" } else { &self.registry }
     }
 
+    /// Whether plain HTTP is spoken.
     pub fn is_plain(&self) -> bool {
         self.plain_http
     }
 
+    /// Whether the registry is on this machine.
     pub fn is_loopback(&self) -> bool {
         is_loopback(host_of(&self.registry))
     }
@@ -71,13 +75,14 @@ impl Target {
         }
     }
 
+    /// The same with the manifest's digest.
     pub fn pinned(&self, digest: &Digest) -> String {
         let tag = self.tag.as_ref().map(|tag| format!(":{tag}")).unwrap_or_default();
         format!("{}/{}{tag}@{digest}", self.registry, self.repository)
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.registry, self.repository)?;
         if let Some(tag) = &self.tag {
@@ -91,7 +96,7 @@ impl fmt::Display for Target {
 }
 
 /// As `oci-client` parses, but without Docker's defaults for a missing registry and tag, and with IPv6 addresses.
-fn parse_reference(text: &str) -> Result<Reference, String> {
+fn parse_reference(text: &str) -> Result<OciReference, String> {
     if text.contains("://") {
         return Err("it has a scheme".to_owned());
     }
@@ -113,18 +118,18 @@ fn parse_reference(text: &str) -> Result<Reference, String> {
     if address.parse::<Ipv6Addr>().is_err() || !(registry.ends_with(']') || port == Some(true)) {
         return Err(format!("`{registry}` is not an IPv6 address in brackets"));
     }
-    let rest: Reference =
+    let rest: OciReference =
         format!("localhost/{path}").parse().map_err(|error: oci_client::ParseError| error.to_string())?;
     let (registry, repository) = (registry.to_owned(), rest.repository().to_owned());
     Ok(match (rest.tag().map(str::to_owned), rest.digest().map(str::to_owned)) {
-        (Some(tag), Some(digest)) => Reference::with_tag_and_digest(registry, repository, tag, digest),
-        (None, Some(digest)) => Reference::with_digest(registry, repository, digest),
-        (tag, None) => Reference::with_tag(registry, repository, tag.unwrap_or_default()),
+        (Some(tag), Some(digest)) => OciReference::with_tag_and_digest(registry, repository, tag, digest),
+        (None, Some(digest)) => OciReference::with_digest(registry, repository, digest),
+        (tag, None) => OciReference::with_tag(registry, repository, tag.unwrap_or_default()),
     })
 }
 
 /// The host of `host:port`, without an IPv6 address's brackets.
-pub(super) fn host_of(authority: &str) -> &str {
+pub(crate) fn host_of(authority: &str) -> &str {
     if let Some(address) = authority.strip_prefix('[') {
         return address.split(']').next().unwrap_or_default();
     }
@@ -132,7 +137,7 @@ pub(super) fn host_of(authority: &str) -> &str {
 }
 
 /// Whether traffic to `host` stays on this machine.
-pub(super) fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
@@ -144,9 +149,8 @@ mod tests {
 
     const DIGEST: &str = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
-    fn target(reference: &str, plain_http: bool, digest: Option<&str>) -> Result<Target, PullError> {
-        let digest = digest.map(str::to_owned);
-        Target::parse(&PullRequest { reference: reference.to_owned(), plain_http, digest, unpack: true })
+    fn target(reference: &str, plain_http: bool, digest: Option<&str>) -> Result<Reference, RegistryError> {
+        Reference::parse(reference, digest, plain_http)
     }
 
     #[rstest]
