@@ -72,7 +72,7 @@ const casePage = (id) => {
   return [
     h("div", { class: "crumbs" }, h("a", { href: "#/cases" }, "← All cases"), h("div", null, step(red[at - 1], "← previous not passed"), step(red[at + 1], "next not passed →"))),
     h("section", { class: `card case-head ${one.verdict}` }, pill(one.verdict), h("h1", { tabindex: "-1" }, one.title), h("div", { class: "mono muted" }, one.id),
-      one.reason && h("p", { class: "reason" }, prose(one.reason)), one.runs && history(one.runs)),
+      one.reason && h("p", { class: "reason" }, prose(one.reason)), one.runs && ranMarks(one.runs)),
     finding(one, more), beside(more), commands(more),
     h("div", { class: "columns" },
       h("div", null, timeline(one, more), steps(more), runs(more)),
