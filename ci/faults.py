@@ -11,7 +11,7 @@ def some(chance):
     """One to four rules. Each strikes so few requests that an API server that tries again gets through."""
     def rule():
         agent = {"userAgent": "meshproof"} if chance.random() < 0.5 else {}
-        return {"match": {"verbs": chance.choice(VERBS), **agent}, "effect": chance.choice(EFFECTS), "after": chance.randrange(40), "times": chance.randint(1, 12)}
+        return {"match": {"verbs": chance.choice(VERBS), **agent}, "effect": chance.choice(EFFECTS), "after": chance.randrange(25), "times": chance.randint(1, 12)}
     return [rule() for _ in range(chance.randint(1, 4))]
 
 

@@ -21,6 +21,8 @@ pub mod plan;
 pub mod preflight;
 pub mod redact;
 pub mod safety;
+#[cfg(feature = "otel")]
+pub mod telemetry;
 pub mod yaml;
 
 /// The name under which the API server keeps what this program changes.

@@ -49,7 +49,7 @@ impl Pull {
             unpack: true,
         };
         let pulled = tokio::select! {
-            pulled = pull(&request, &folder, &context.cluster.reach) => pulled,
+            pulled = pull(&request, &folder, &context.cluster.reach, &context.cluster.secrets) => pulled,
             () = tokio::time::sleep_until(context.deadline) => {
                 return Err(Undone::Errored(format!("{} was not pulled before the deadline", self.artifact)));
             }

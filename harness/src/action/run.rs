@@ -22,7 +22,7 @@ use crate::{
     effect::{Place, Scene},
     engine::{Context, Hopeless},
     expectation::{enumerate, excerpt},
-    safety::RUN_VARIABLE,
+    safety::{RUN_VARIABLE, UNDER_WAY},
 };
 
 /// Runs a program with a list of arguments; no shell reads them. `KUBECONFIG` names the run's cluster.
@@ -184,13 +184,14 @@ impl Run {
 struct Group(Option<Pid>);
 
 impl Group {
-    /// Asks it to end, and after five seconds makes it.
+    /// Asks it to end, and after five seconds makes it. What it had under way is done or dropped after that.
     async fn end(&self, child: &mut Child) {
         self.signal(Signal::TERM);
         if timeout(Duration::from_secs(5), child.wait()).await.is_err() {
             self.signal(Signal::KILL);
             let _ = child.wait().await;
         }
+        tokio::time::sleep(UNDER_WAY).await;
     }
 
     fn signal(&self, signal: Signal) {

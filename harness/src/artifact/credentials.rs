@@ -4,7 +4,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use docker_credential::{CredentialRetrievalError, DockerCredential, get_credential_from_reader};
+use serde_json::Value;
 
 use super::PullError;
 use super::target::Target;
@@ -18,6 +20,16 @@ pub(super) enum Credential {
     },
     /// A refresh token, to be exchanged with the registry's token service.
     Identity(String),
+}
+
+impl Credential {
+    /// What nobody may be told of it: the password, also as it goes over the wire.
+    pub fn secrets(&self) -> Vec<String> {
+        match self {
+            Self::Password { user, password } => vec![password.clone(), format!("{user}:{password}")],
+            Self::Identity(token) => vec![token.clone()],
+        }
+    }
 }
 
 /// Docker's configuration, read when the pull starts. A helper is asked only if the registry wants credentials.
@@ -48,6 +60,21 @@ impl Credentials {
             return Err(broken(&file, format!("it is not JSON: {error}")));
         }
         Ok(Self { artifact, registry, config: Some((file, content)) })
+    }
+
+    /// Every secret that lies in the file, whichever registry it is for: programs of a suite may read it, too.
+    pub fn stored(&self) -> Vec<String> {
+        let config: Value =
+            self.config.as_ref().and_then(|(_, content)| serde_json::from_slice(content).ok()).unwrap_or_default();
+        let entries = config["auths"].as_object().into_iter().flat_map(|auths| auths.values());
+        let secrets = entries.flat_map(|entry| {
+            let text = |field: &str| entry[field].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+            // user:password, whose encoded form is what stands there.
+            let auth = text("auth").and_then(|auth| String::from_utf8(STANDARD.decode(auth).ok()?).ok());
+            let password = auth.as_ref().and_then(|auth| Some(auth.split_once(':')?.1.to_owned()));
+            [text("auth"), auth, password, text("password"), text("identitytoken"), text("registrytoken")]
+        });
+        secrets.flatten().collect()
     }
 
     /// The credential for the registry, if one is configured.
@@ -146,6 +173,16 @@ mod tests {
         let folder = folder(config);
         let credentials = Credentials::load(Some(folder.path()), &target(registry)).unwrap();
         assert_eq!(shown(credentials.find().await.unwrap()).as_deref(), expected);
+    }
+
+    #[test]
+    fn every_secret_of_the_file_is_known() {
+        let config = r#"{"auths": {"r.io": {"auth": "dXNlcjpwYTpzcw=="}, "other.io": {"username": "u", "password": "word"},
+            "third.io": {"auth": "", "identitytoken": "stored", "registrytoken": "given"}}, "credsStore": "x"}"#;
+        let folder = folder(config);
+        let mut stored = Credentials::load(Some(folder.path()), &target("r.io")).unwrap().stored();
+        stored.sort();
+        assert_eq!(stored, ["dXNlcjpwYTpzcw==", "given", "pa:ss", "stored", "user:pa:ss", "word"]);
     }
 
     #[test]

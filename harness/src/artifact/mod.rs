@@ -32,7 +32,7 @@ use std::path::{Path, PathBuf};
 
 pub use errors::{ArchiveError, PullError, PullFailure};
 
-use crate::cluster::Reach;
+use crate::{cluster::Reach, redact::Secrets};
 use registry::Registry;
 use settings::Settings;
 use staging::Staging;
@@ -76,8 +76,14 @@ pub struct Pulled {
 ///
 /// Files already there are replaced; a directory already there is never touched, but an error
 /// ([`PullError::Occupied`]). Dropping the future leaves nothing behind. A rustls provider must be installed.
-pub async fn pull(request: &PullRequest, destination: &Path, reach: &Reach) -> Result<Pulled, PullError> {
-    let settings = Settings { reach: reach.clone(), ..Settings::default() };
+/// `secrets` learns every credential and token.
+pub async fn pull(
+    request: &PullRequest,
+    destination: &Path,
+    reach: &Reach,
+    secrets: &Secrets,
+) -> Result<Pulled, PullError> {
+    let settings = Settings { reach: reach.clone(), secrets: secrets.clone(), ..Settings::default() };
     pull_with(request, destination, &settings).await
 }
 

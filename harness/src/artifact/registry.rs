@@ -49,6 +49,7 @@ impl<'a> Registry<'a> {
     /// Prepares to speak to the registry. Nothing is sent.
     pub fn connect(target: &'a Target, settings: &'a Settings) -> Result<Self, PullError> {
         let credentials = Credentials::load(settings.docker_config.as_deref(), target)?;
+        credentials.stored().iter().for_each(|secret| settings.secrets.learn(secret));
         let builder = || {
             let builder = Client::builder()
                 .user_agent(crate::USER_AGENT)
@@ -121,6 +122,8 @@ impl<'a> Registry<'a> {
             return Ok(());
         }
         let credential = self.credentials.find().await?;
+        // A helper's is in no file.
+        credential.iter().flat_map(Credential::secrets).for_each(|secret| self.settings.secrets.learn(&secret));
         let identity = match &credential {
             None => "anonymously".to_owned(),
             Some(Credential::Password { user, .. }) => format!("as `{user}`"),
@@ -131,6 +134,7 @@ impl<'a> Registry<'a> {
         let authorization = match (Challenge::read(headers), credential) {
             (Challenge::Bearer(service), credential) => {
                 let token = self.token(&service, credential.as_ref(), retries, &unauthorized).await?;
+                self.settings.secrets.learn(&token);
                 Authorization::Bearer(token)
             }
             (Challenge::Basic, Some(Credential::Password { user, password })) => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::retry::RetryPolicy;
 use super::unpack::Limits;
-use crate::cluster::Reach;
+use crate::{cluster::Reach, redact::Secrets};
 
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
@@ -19,6 +19,8 @@ pub(super) struct Settings {
     pub silence_timeout: Duration,
     /// How registries are reached.
     pub reach: Reach,
+    /// Who must not tell what registries are told.
+    pub secrets: Secrets,
 }
 
 impl Default for Settings {
@@ -31,6 +33,7 @@ impl Default for Settings {
             connect_timeout: Duration::from_secs(10),
             silence_timeout: Duration::from_secs(30),
             reach: Reach::default(),
+            secrets: Secrets::default(),
         }
     }
 }

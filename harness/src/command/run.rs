@@ -166,6 +166,8 @@ pub fn execute_plan(
         let recorder = keeping.await.map_err(|error| format!("failed to keep the records: {error}"))?;
         let (kept, needed) = (outcome.kept.clone(), outcome.left_behind);
         let report = recorder.finish(outcome);
+        #[cfg(feature = "otel")]
+        trace(&report).await;
         // What is still to be taken back needs the programs that lie there.
         clean(&work, args.keep || needed);
         Ok(Ran { report, kept })
@@ -173,6 +175,17 @@ pub fn execute_plan(
     // A program that would not end must not keep the command from ending.
     runtime.shutdown_background();
     ran
+}
+
+/// A collector that does not answer is told of; the run is what it is.
+#[cfg(feature = "otel")]
+async fn trace(report: &Report) {
+    if crate::telemetry::is_wanted() {
+        match crate::telemetry::send(report).await {
+            Ok(trace) => err(&format!("trace: {trace}\n")),
+            Err(problem) => err(&format!("failed to send the trace: {problem}\n")),
+        }
+    }
 }
 
 /// The cluster that was named.

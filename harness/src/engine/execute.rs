@@ -27,7 +27,7 @@ use crate::{
     journal::Holdings,
     plan::{Plan, RunIdentity},
     preflight::preflight,
-    safety::{self, Safety, Stay},
+    safety::{self, Refusal, Safety, Stay},
 };
 
 /// How to run.
@@ -155,21 +155,46 @@ async fn enter(
     if let Some(safety) = &options.safety {
         safety::take_back_of_the_dead(shared, safety).await;
     }
-    if options.preflight {
-        let findings = tokio::select! {
-            findings = preflight(&shared.cluster, plan) => findings,
-            () = shared.cancel.cancelled() => return Err(Vec::new()),
-        };
-        for note in &findings.notes {
-            shared.note(format!("note: {note}"));
+    // Before the cluster is looked at: what another run is making or taking back tells nothing of it.
+    let entered = match &options.safety {
+        None => Ok(None),
+        Some(safety) => safety::enter(shared, plan, run, safety).await.map(Some),
+    };
+    match entered {
+        Ok(stay) => {
+            if options.preflight
+                && let Err(problems) = ask(shared, plan).await
+            {
+                if let Some(stay) = stay {
+                    stay.end(shared).await;
+                }
+                return Err(problems);
+            }
+            Ok(stay)
         }
-        if !findings.problems.is_empty() {
-            return Err(findings.problems.iter().map(ToString::to_string).collect());
+        Err(Refusal::Taken(problem)) => Err(vec![problem]),
+        Err(Refusal::Undone(undone)) => {
+            // Where a lease may not be made, more may be wrong.
+            if options.preflight {
+                ask(shared, plan).await?;
+            }
+            Err(vec![undone.to_string()])
         }
     }
-    match &options.safety {
-        None => Ok(None),
-        Some(safety) => safety::enter(shared, plan, run, safety).await.map(Some).map_err(|problem| vec![problem]),
+}
+
+/// Whether the cluster is fit; `Err` is why not, or nothing where the run was interrupted meanwhile.
+async fn ask(shared: &Shared, plan: &Plan) -> Result<(), Vec<String>> {
+    let findings = tokio::select! {
+        findings = Box::pin(preflight(&shared.cluster, plan)) => findings,
+        () = shared.cancel.cancelled() => return Err(Vec::new()),
+    };
+    for note in &findings.notes {
+        shared.note(format!("note: {note}"));
+    }
+    match findings.problems.is_empty() {
+        true => Ok(()),
+        false => Err(findings.problems.iter().map(ToString::to_string).collect()),
     }
 }
 

@@ -7,7 +7,7 @@ use kube::api::{Api, DynamicObject, ListParams, PartialObjectMeta};
 
 use super::{AT_ONCE, Findings};
 use crate::{
-    cluster::{Cluster, Kind, Trouble},
+    cluster::{Cluster, Kind, Trouble, patiently},
     effect::{By, Place, Thing},
     engine::RUN_LABEL,
     plan::Outlook,
@@ -52,7 +52,8 @@ pub enum Found {
 pub async fn look(cluster: &Cluster, outlook: &Outlook<'_>) -> Result<Seen, Trouble> {
     let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(cluster.client.clone());
     let mut seen = Seen::default();
-    for namespace in namespaces.list_metadata(&ListParams::default()).await?.items {
+    let listed = patiently(|| async { Ok(namespaces.list_metadata(&ListParams::default()).await?) });
+    for namespace in listed.await?.items {
         let Some(name) = namespace.metadata.name else { continue };
         seen.labels.insert(name.clone(), namespace.metadata.labels.unwrap_or_default());
         seen.namespaces.insert(name);
@@ -80,8 +81,8 @@ async fn find(cluster: &Cluster, thing: &Thing) -> Result<Found, Trouble> {
         Place::Cluster | Place::Everywhere => Api::all_with(cluster.client.clone(), &kind.resource),
     };
     let name = thing.name.as_deref().unwrap_or_default();
-    let found: Option<PartialObjectMeta<DynamicObject>> = match api.get_metadata_opt(name).await.map_err(Trouble::from)
-    {
+    let asked = patiently(|| async { Ok(api.get_metadata_opt(name).await?) });
+    let found: Option<PartialObjectMeta<DynamicObject>> = match asked.await {
         Ok(found) => found,
         Err(Trouble::Denied { .. }) => return Ok(Found::Unseen("not allowed to see whether it is there".to_owned())),
         Err(Trouble::NotFound { .. }) => None,

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     action::Undone,
     cluster::{Kind, Trouble, Verb},
-    engine::{Context, RUN_LABEL, Shared},
+    engine::{Context, Event, RUN_LABEL, Shared},
     journal::{Change, Changing, Journal, intent, journal_path},
     plan::Claim,
 };
@@ -30,6 +30,22 @@ pub struct Lease {
     uid: String,
 }
 
+/// Why a lease was not had.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// A run that lives has it.
+    #[error("{0}")]
+    Taken(String),
+    #[error("{0}")]
+    Undone(Undone),
+}
+
+impl<T: Into<Undone>> From<T> for Refusal {
+    fn from(undone: T) -> Self {
+        Self::Undone(undone.into())
+    }
+}
+
 /// Who has it.
 struct Holder {
     run: String,
@@ -45,7 +61,7 @@ pub async fn take(
     suite: &str,
     state: &std::path::Path,
     wait: Duration,
-) -> Result<Lease, Undone> {
+) -> Result<Lease, Refusal> {
     let kind = Kind::built_in("Lease").expect("it is in the table");
     let change = Change::of(&kind, Some(NAMESPACE), &claim.name());
     let given_up = Instant::now() + wait;
@@ -104,7 +120,7 @@ async fn is_over(
     holder: &Holder,
     state: &std::path::Path,
     given_up: Instant,
-) -> Result<bool, Undone> {
+) -> Result<bool, Refusal> {
     // The system knows of the runs of this machine.
     let journal = journal_path(state, &holder.run);
     if journal.exists() {
@@ -119,6 +135,12 @@ async fn is_over(
         object.and_then(|object| object.text("/spec/renewTime")).map(str::to_owned)
     };
     let mut last = holder.renewed.clone();
+    let _ = context.events.send(Event::Note(format!(
+        "waiting for run {} to end ({}); it is dead if it is not heard of for {} s",
+        holder.run,
+        holder.told,
+        LASTS.as_secs()
+    )));
     loop {
         let deadline = Instant::now() + context.cluster.pace.deadline(LASTS);
         let patient = Context { deadline, gained: None, ..*context };
@@ -129,7 +151,7 @@ async fn is_over(
         match changed.await {
             Ok(()) => {}
             Err(Undone::Failed { .. }) => return Ok(true),
-            Err(other) => return Err(other),
+            Err(other) => return Err(other.into()),
         }
         match context.get(change).await? {
             Some(now) if now["spec"]["holderIdentity"] == holder.run.as_str() => {
@@ -144,8 +166,8 @@ async fn is_over(
 }
 
 impl Holder {
-    fn lives(&self) -> Undone {
-        Undone::Errored(format!(
+    fn lives(&self) -> Refusal {
+        Refusal::Taken(format!(
             "another run is under way on this cluster: {} ({}); wait for it with --wait 30m",
             self.run, self.told
         ))
@@ -179,7 +201,7 @@ pub async fn renew(shared: &Shared, leases: &[Lease], until: &Until) {
             let lost = matches!(renewed, Err(Trouble::NotFound { .. } | Trouble::Conflict { .. }));
             if lost && !until.leaving.is_cancelled() {
                 let told = format!("{} was taken away: the run ends", lease.change.describe());
-                let _ = shared.events.send(crate::engine::Event::Problem(told));
+                let _ = shared.events.send(Event::Problem(told));
                 shared.cancel.cancel();
                 return;
             }

@@ -11,8 +11,8 @@ mod recover;
 pub use compare::{Difference, Doer, compare};
 pub use footprint::{Footprint, Key, Seen};
 pub use labels::find as by_labels;
-pub use lease::NAMESPACE as LEASE_NAMESPACE;
-pub use orphans::RUN_VARIABLE;
+pub use lease::{NAMESPACE as LEASE_NAMESPACE, Refusal};
+pub use orphans::{RUN_VARIABLE, UNDER_WAY};
 pub use recover::{Unrecovered, is_home, recover};
 
 use std::{
@@ -112,17 +112,17 @@ pub async fn home(cluster: &Cluster) -> Home {
 }
 
 /// Takes what the run must have to itself, and counts what is there.
-pub async fn enter(shared: &Arc<Shared>, plan: &Plan, run: &RunIdentity, safety: &Safety) -> Result<Stay, String> {
+pub async fn enter(shared: &Arc<Shared>, plan: &Plan, run: &RunIdentity, safety: &Safety) -> Result<Stay, Refusal> {
     let claimed = claims(plan, run);
     let mut leases = Vec::new();
     for claim in &claimed {
         match lease::take(shared, claim, &plan.suite, &safety.state, safety.wait).await {
             Ok(lease) => leases.push(lease),
-            Err(undone) => {
+            Err(refusal) => {
                 for lease in &leases {
                     let _ = lease::let_go(shared, lease).await;
                 }
-                return Err(undone.to_string());
+                return Err(refusal);
             }
         }
     }

@@ -1,7 +1,12 @@
 //! Programs that a run started and that outlived it.
 
+use std::time::Duration;
+
 /// The variable that every program of a run has in its environment: the run's id.
 pub const RUN_VARIABLE: &str = "MESHPROOF_RUN";
+
+/// What a process had asked of the API server as it was ended may still be done for so long: nobody is told of it.
+pub const UNDER_WAY: Duration = Duration::from_secs(1);
 
 /// Ends every program that the run left, by its environment: a harness that was killed had no time to write down what it had just
 /// started. Gives their numbers. Only Linux tells of others' environments.

@@ -55,10 +55,15 @@ pub async fn recover(
             here: name(&here),
         });
     }
+    // It was written to before each change.
+    let written = std::fs::metadata(&entry.path).and_then(|file| file.modified()).ok();
     let journal = Journal::go_on(&entry.path)?;
-    for program in orphans::end(&entry.run) {
+    let programs = orphans::end(&entry.run);
+    let rested = written.filter(|_| programs.is_empty()).and_then(|written| written.elapsed().ok()).unwrap_or_default();
+    for program in programs {
         let _ = events.send(Event::Note(format!("ended process {program}, which run {} had started", entry.run)));
     }
+    tokio::time::sleep(orphans::UNDER_WAY.saturating_sub(rested)).await;
     let beyond = found.holdings.newest_first().iter().any(|thing| match &thing.held {
         Held::Object(object) => object.change.namespace.is_none() && !object.change.is_namespace(),
         Held::Program(_) => true,

@@ -18,7 +18,14 @@ const PLANTED: &[(&str, &str)] = &[
     ("in a URL", "password-in-a-url"),
     ("in a variable of the suite", "license-key-cdef"),
     ("in a private key", "MIIEpAIBAAKCAQEAplanted"),
+    ("in Docker's configuration", "registry-password-2345"),
+    ("in Docker's configuration, encoded", "YW5uOnJlZ2lzdHJ5LXBhc3N3b3JkLTIzNDU="),
+    ("in Docker's configuration, for another registry", "identity-of-another-6789"),
 ];
+
+/// Docker's, for a registry that the suite pulls from and for another one.
+const DOCKER: &str = r#"{"auths": {"registry.example": {"auth": "YW5uOnJlZ2lzdHJ5LXBhc3N3b3JkLTIzNDU="},
+    "other.example": {"identitytoken": "identity-of-another-6789"}}}"#;
 
 const SUITE: &str = r#"
 apiVersion: meshproof.dev/v1alpha1
@@ -89,6 +96,14 @@ cases:
               echo "pulled from https://user:password-in-a-url@registry.example/";
               printf -- '-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEAplanted\n-----END RSA PRIVATE KEY-----\n';
               echo 'aHVudGVyMi1vZi10aGUtc2VjcmV0'; exit 1
+  - name: pulls
+    do: [{pull: {artifact: "registry.example/nothing:1"}, within: 2s}]
+  - name: tells-what-docker-knows
+    after: [pulls]
+    do:
+      - run:
+          program: sh
+          args: [-c, "echo the settings of docker; cat $DOCKER_CONFIG/config.json; echo 'logged in with registry-password-2345 and identity-of-another-6789'; exit 1"]
   - name: request
     do: [{http: {url: "http://127.0.0.1:1/{{ license }}", headers: {authorization: "Bearer {{ license }}"}}}]
     expect: [{http: {status: 200}}]
@@ -137,8 +152,23 @@ fn kubeconfig_token(folder: &Path) -> String {
     config["users"][0]["user"]["token"].as_str().unwrap().to_owned()
 }
 
+/// In a process of its own, for its variables.
 #[test]
 fn no_secret_is_in_anything_that_a_run_writes() {
+    let docker = tempfile::tempdir().unwrap();
+    std::fs::write(docker.path().join("config.json"), DOCKER).unwrap();
+    let ended = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--ignored", "--nocapture", "a_run_writes_no_secret"])
+        .env("DOCKER_CONFIG", docker.path())
+        .output()
+        .unwrap();
+    let said = [ended.stdout, ended.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
+    assert!(ended.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[test]
+#[ignore = "only a part of another test"]
+fn a_run_writes_no_secret() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let folder = tempfile::tempdir().unwrap();
     let written = written(folder.path());
@@ -161,6 +191,8 @@ fn no_secret_is_in_anything_that_a_run_writes() {
         "the secret is [redacted:known-secret]",
         "crashes with exit code 3",
         "collected",
+        "the settings of docker",
+        "logged in with [redacted:known-secret] and [redacted:known-secret]",
     ] {
         assert!(report.contains(seen), "no `{seen}` in {report}");
     }

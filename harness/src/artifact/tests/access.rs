@@ -81,6 +81,22 @@ async fn a_password_goes_to_the_token_service_only() {
     }
 }
 
+#[rstest]
+#[case::password(Access::Basic("ann", "secret"), PASSWORD)]
+#[case::token(Access::Token { login: Login::Password("ann", "secret"), uses: FOREVER }, PASSWORD)]
+#[case::identity(Access::Token { login: Login::Refresh("stored"), uses: FOREVER }, IDENTITY)]
+#[tokio::test]
+async fn what_a_registry_was_told_is_known_to_be_secret(#[case] access: Access, #[case] config: &str) {
+    let (bench, _docker) = bench(access, config).await;
+    bench.pull().await.unwrap();
+    let told: Vec<String> = bench.registry.all_seen().into_iter().filter_map(|seen| seen.authorization).collect();
+    assert!(!told.is_empty());
+    let told = told.iter().filter_map(|authorization| authorization.split_once(' ')).map(|(_, value)| value);
+    for value in told.chain([if config == IDENTITY { "stored" } else { "secret" }]) {
+        assert_eq!(bench.settings.secrets.text(&format!("it was {value} then")), "it was [redacted:known-secret] then");
+    }
+}
+
 #[tokio::test]
 async fn an_authorization_is_not_passed_on_to_another_host() {
     let (bench, _docker) = bench(Access::Basic("ann", "secret"), PASSWORD).await;

@@ -164,7 +164,14 @@ async fn a_destination_that_cannot_be_made_is_the_harness_failure() {
     let bench = Bench::with_release().await;
     let file = bench.destination.path().join("file");
     fs::write(&file, "").unwrap();
-    let error = pull(&bench.request, &file.join("below"), &crate::cluster::Reach::default()).await.unwrap_err();
+    let error = pull(
+        &bench.request,
+        &file.join("below"),
+        &crate::cluster::Reach::default(),
+        &crate::redact::Secrets::default(),
+    )
+    .await
+    .unwrap_err();
     assert_eq!(error.kind(), PullFailure::Harness);
     assert!(error.to_string().contains("create"), "{error}");
 }
@@ -210,5 +217,5 @@ async fn dropping_a_pull_while_it_unpacks_publishes_nothing() {
 fn a_pull_can_be_spawned() {
     fn is_send(_: impl Send) {}
     let request = PullRequest { reference: String::new(), plain_http: false, digest: None, unpack: false };
-    is_send(pull(&request, Path::new(""), &crate::cluster::Reach::default()));
+    is_send(pull(&request, Path::new(""), &crate::cluster::Reach::default(), &crate::redact::Secrets::default()));
 }
