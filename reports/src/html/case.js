@@ -44,13 +44,16 @@ const MOMENTS = { waits: ["waits for", ""], sees: ["sees", "blocked"], met: ["me
 const timeline = (one, more) => {
   const moments = more.timeline ?? [];
   if (moments.length === 0) return "";
+  const row = (moment) => {
+    const [word, tone] = MOMENTS[moment.kind] ?? [moment.kind, ""];
+    const until = moment.deadlineMs ? h("span", { class: "muted small" }, ` at most until ${took(moment.deadlineMs)}`) : "";
+    return h("li", { class: tone }, h("time", null, `+${took(moment.atMs)}`), h("span", { class: "kind" }, word), brief(moment.text), until);
+  };
+  // What is seen after the verdict was seen while evidence was collected.
+  const later = moments.findIndex((moment) => moment.atMs > one.ms);
+  const end = later < 0 ? moments.length : later;
   return h("section", { class: "card" }, h("h2", null, "Timeline"), h("ol", { class: "timeline" },
-    moments.map((moment) => {
-      const [word, tone] = MOMENTS[moment.kind] ?? [moment.kind, ""];
-      const until = moment.deadlineMs ? h("span", { class: "muted small" }, ` at most until ${took(moment.deadlineMs)}`) : "";
-      return h("li", { class: tone }, h("time", null, `+${took(moment.atMs)}`), h("span", { class: "kind" }, word), brief(moment.text), until);
-    }),
-    h("li", { class: one.verdict }, h("time", null, `+${took(one.ms)}`), pill(one.verdict))));
+    moments.slice(0, end).map(row), h("li", { class: one.verdict }, h("time", null, `+${took(one.ms)}`), pill(one.verdict)), moments.slice(end).map(row)));
 };
 
 const runs = (more) =>
