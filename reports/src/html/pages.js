@@ -4,7 +4,7 @@ const guidePage = () => {
   return [h("h1", { tabindex: "-1" }, "Guide"), h("section", { class: "card" },
     report.coverage.length === 0 ? h("p", { class: "empty" }, "No case of this suite names a heading of a guide.") : [
       h("p", { class: "muted" }, `${count(report.coverage.length, "heading")} of the guide are proved by ${count(report.cases.length - rest, "case")}; ${count(rest, "case")} name no heading.`),
-      scroller("Coverage of the guide", h("table", null, h("thead", null, h("tr", null, ["Heading", "Result", "Cases"].map((name) => h("th", { scope: "col" }, name)))),
+      scroller("Coverage of the guide", h("table", { class: "guide" }, h("thead", null, h("tr", null, ["Heading", "Result", "Cases"].map((name) => h("th", { scope: "col" }, name)))),
         h("tbody", null, report.coverage.map(({ heading, cases }) => {
           const some = cases.map((place) => report.cases[place]);
           const left = some.length - MOST_SQUARES;
