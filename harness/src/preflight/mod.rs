@@ -40,7 +40,7 @@ pub struct Finding {
 
 /// Asks the cluster whether `plan` can be run on it. Nothing is changed.
 pub async fn preflight(cluster: &Cluster, plan: &Plan) -> Findings {
-    match tokio::time::timeout(PATIENCE, ask(cluster, plan)).await {
+    match tokio::time::timeout(PATIENCE, Box::pin(ask(cluster, plan))).await {
         Ok(findings) => findings,
         Err(_) => {
             let mut findings = Findings::default();
