@@ -80,8 +80,8 @@ fn arguments_of_run(suite: PathBuf) -> Option<RunArgs> {
     // The flags that have variables of their own are read by clap.
     match Cli::try_parse_from(["meshproof", "run"]).map(|cli| cli.command) {
         Ok(crate::command::Command::Run(args)) => {
-            let choosing = Choosing { matrix: args.choosing.matrix, ..given };
-            Some(RunArgs { choosing, ..*args })
+            let Choosing { matrix, registries, .. } = args.choosing.clone();
+            Some(RunArgs { choosing: Choosing { matrix, registries, ..given }, ..*args })
         }
         Ok(_) => None,
         Err(error) => {

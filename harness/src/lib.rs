@@ -14,13 +14,17 @@ pub mod effect;
 pub mod engine;
 pub mod expectation;
 pub mod history;
+pub mod images;
 pub mod journal;
 pub mod language;
 pub mod load;
 pub mod plan;
 pub mod preflight;
 pub mod redact;
+pub mod registry;
 pub mod safety;
+#[cfg(feature = "otel")]
+pub mod telemetry;
 pub mod yaml;
 
 /// The name under which the API server keeps what this program changes.

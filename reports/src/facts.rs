@@ -94,9 +94,9 @@ pub(crate) fn each(summary: Summary) -> String {
     summary.each().map(|(verdict, n)| format!("{n} {}", word(verdict))).collect::<Vec<_>>().join(", ")
 }
 
-/// A value as a person reads it: text without quotes.
+/// A value as a person reads it: text without quotes, in one line.
 pub(crate) fn plain(value: &serde_json::Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    one_line(&value.as_str().map_or_else(|| value.to_string(), str::to_owned))
 }
 
 /// What the run stood on, in a phrase: `on prod (kubeconfig), Kubernetes v1.28.15`.

@@ -4,6 +4,7 @@ use indexmap::{IndexMap, IndexSet};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::{
+    facts::plain,
     record::{CellRecord, Report, Verdict},
     style::Style,
     text::one_line,
@@ -29,7 +30,7 @@ pub(crate) fn grid(report: &Report, style: Style) -> Vec<String> {
 }
 
 /// The worst of a cell, and how many cases have it.
-fn square(cell: &CellRecord) -> (Option<Verdict>, String) {
+pub(crate) fn square(cell: &CellRecord) -> (Option<Verdict>, String) {
     let counts = cell.summary;
     let worst = [
         (counts.failed, Some(Verdict::Failed)),
@@ -47,17 +48,18 @@ fn square(cell: &CellRecord) -> (Option<Verdict>, String) {
     }
 }
 
-struct Table<'a> {
+/// The cells as a table.
+pub(crate) struct Table<'a> {
     /// The axis across.
-    axis: &'a str,
-    columns: Vec<String>,
+    pub axis: &'a str,
+    pub columns: Vec<String>,
     /// By what stands before each row: the values of the other axes that differ.
-    rows: IndexMap<String, Vec<Option<&'a CellRecord>>>,
+    pub rows: IndexMap<String, Vec<Option<&'a CellRecord>>>,
 }
 
 impl<'a> Table<'a> {
     /// `None` where the cells do not fit into one.
-    fn of(report: &'a Report) -> Option<Self> {
+    pub(crate) fn of(report: &'a Report) -> Option<Self> {
         let mut values: IndexMap<&str, IndexSet<String>> = IndexMap::new();
         for (axis, value) in report.cells.iter().flat_map(|cell| &cell.values) {
             values.entry(axis).or_default().insert(plain(value));
@@ -110,10 +112,6 @@ impl<'a> Table<'a> {
 
 fn padded(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
-}
-
-fn plain(value: &serde_json::Value) -> String {
-    one_line(&value.as_str().map_or_else(|| value.to_string(), str::to_owned))
 }
 
 #[cfg(test)]

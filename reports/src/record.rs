@@ -1,6 +1,9 @@
 //! What a run leaves: one [`Report`] with a [`CaseRecord`] for each planned case, in plan order.
 
-use std::{collections::HashMap, fmt};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+};
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -10,7 +13,7 @@ use crate::diagnosis::Diagnosis;
 
 /// The version of `report.json`'s shape. A reader accepts any report whose major number it knows; fields are only added
 /// within one, so that no type here denies fields it does not know.
-pub const SCHEMA_VERSION: &str = "1.1";
+pub const SCHEMA_VERSION: &str = "1.2";
 
 /// One whole run, finished or not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -56,6 +59,53 @@ pub struct RunInfo {
     /// `2/5`: the run took the second of five parts of what was selected.
     #[serde(default)]
     pub shard: Option<String>,
+    /// The runs that this one was merged from, the oldest first; empty for a run itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merged_from: Vec<MergedRun>,
+    /// Every address that the run itself spoke to, sorted. Programs that it ran may have spoken to others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contacted: Vec<Contact>,
+}
+
+/// An address that was spoken to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Contact {
+    /// `https://host`, with the port where it is another than the scheme's.
+    pub address: String,
+    /// How often it was asked. Of the API server, its first answer alone is counted.
+    pub requests: u64,
+    /// Of the answers' bodies, where they are counted.
+    pub bytes: u64,
+}
+
+impl Contact {
+    /// Each address once, with what was said to it altogether, sorted.
+    pub fn summed(all: impl IntoIterator<Item = Self>) -> Vec<Self> {
+        let mut sums: BTreeMap<String, Self> = BTreeMap::new();
+        for Self { address, requests, bytes } in all {
+            let sum = sums.entry(address.clone()).or_insert_with(|| Self { address, requests: 0, bytes: 0 });
+            sum.requests += requests;
+            sum.bytes += bytes;
+        }
+        sums.into_values().collect()
+    }
+}
+
+/// A run that has become part of a merged report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MergedRun {
+    pub id: String,
+    pub meshproof_version: String,
+    /// As for a run.
+    pub started_at: String,
+    pub finished_at: Option<String>,
+    pub duration_ms: u64,
+    pub interrupted: bool,
+    pub shard: Option<String>,
+    /// Of the suite that it ran.
+    pub suite_digest: String,
 }
 
 /// One cell of the matrix: what was proved with these values, and where.

@@ -5,21 +5,18 @@ use crate::record::{
     Verdict::{self, Blocked, Errored, Failed, Flaky, KnownFail, NotRun, Passed, Skipped},
 };
 
-/// The record of a case that has run once more. `before` may itself be of several runs.
+/// The record of a case that has run once more. Both `before` and `next` may themselves be of several runs.
 ///
 /// What is told of the case (expected, seen, steps, timeline) is that of the run that decided its verdict, so that the one
 /// failure of a hundred runs is the one that is shown.
 #[must_use]
 pub fn repeated(before: &CaseRecord, next: CaseRecord) -> CaseRecord {
-    let mut runs = before.runs.clone();
-    if runs.is_empty() {
-        runs.push(run(before));
-    }
-    runs.push(run(&next));
+    let earlier = history(before);
+    let runs = [earlier.clone(), history(&next)].concat();
     let verdict = decide(&runs);
     let decides = |of: Option<Verdict>| of == verdict || (verdict == Some(Flaky) && of == Some(Failed));
     let first = runs.iter().position(|run| decides(run.verdict));
-    let told = if first == Some(runs.len() - 1) { next } else { before.clone() };
+    let told = if first.is_some_and(|first| first >= earlier.len()) { next } else { before.clone() };
     let reason = match verdict {
         Some(Passed) | None => told.reason.clone(),
         _ => Some(reason(&runs, first)),
@@ -27,13 +24,16 @@ pub fn repeated(before: &CaseRecord, next: CaseRecord) -> CaseRecord {
     CaseRecord { verdict, reason, runs, ..told }
 }
 
-fn run(case: &CaseRecord) -> CaseRun {
-    CaseRun {
+fn history(case: &CaseRecord) -> Vec<CaseRun> {
+    if !case.runs.is_empty() {
+        return case.runs.clone();
+    }
+    vec![CaseRun {
         verdict: case.verdict,
         reason: case.reason.clone(),
         started_at: case.started_at.clone(),
         duration_ms: case.duration_ms,
-    }
+    }]
 }
 
 /// One failure among passes is flaky, and so is a failure that is known but does not always come. Otherwise the worst.
@@ -95,6 +95,13 @@ mod tests {
         assert_eq!(case.seen.as_deref(), Some(seen));
         let runs: Vec<_> = case.runs.iter().filter_map(|run| run.verdict).collect();
         assert_eq!(runs, if verdicts.len() == 1 { &[] } else { verdicts });
+    }
+
+    #[test]
+    fn runs_of_both_are_told() {
+        let case = repeated(&told(&[Passed, Passed]), told(&[Passed, Failed]));
+        assert_eq!((case.verdict, case.seen.as_deref(), case.runs.len()), (Some(Flaky), Some("seen 1"), 4));
+        assert_eq!(case.reason.as_deref(), Some("failed in 1 of 4 runs: reason 1"));
     }
 
     #[test]

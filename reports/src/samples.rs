@@ -37,6 +37,8 @@ fn report(cases: Vec<CaseRecord>) -> Report {
             duration_ms: 723_500,
             interrupted: false,
             shard: None,
+            contacted: Vec::new(),
+            merged_from: Vec::new(),
         },
         suite: SuiteInfo {
             name: "nks-istio".to_owned(),

@@ -1,11 +1,11 @@
 //! The end of a run on a terminal: least important first, because the last lines are the ones still on the screen.
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexSet;
 
 use crate::{
     case::story,
     exit::beyond_cases,
-    facts::slowest,
+    facts::{set_aside, slowest},
     grid::grid,
     record::{CaseRecord, Cluster, Report, Summary, Verdict},
     style::{Style, count, duration, word},
@@ -16,13 +16,7 @@ use crate::{
 /// wrong beyond the cases, the grid of cells, then the counts.
 #[must_use]
 pub fn to_terminal(report: &Report, style: Style) -> String {
-    let mut blocks = vec![
-        [Some(Verdict::NotRun), Some(Verdict::Skipped), Some(Verdict::KnownFail), None, Some(Verdict::Blocked)]
-            .into_iter()
-            .flat_map(|verdict| set_aside(report, verdict, style))
-            .collect(),
-        slow(report, style),
-    ];
+    let mut blocks = vec![aside(report, style), slow(report, style)];
     for verdict in [Verdict::Errored, Verdict::Flaky, Verdict::Failed] {
         let cases = report.cases.iter().filter(|case| case.verdict == Some(verdict));
         blocks.extend(cases.map(|case| story(case, style)));
@@ -35,15 +29,10 @@ pub fn to_terminal(report: &Report, style: Style) -> String {
     blocks.join("\n\n") + "\n"
 }
 
-/// Cases that were not judged or do not count, a line for each reason, in the order in which the reasons first appear.
-fn set_aside(report: &Report, verdict: Option<Verdict>, style: Style) -> Vec<String> {
-    let mut by_reason: IndexMap<String, Vec<&CaseRecord>> = IndexMap::new();
-    for case in report.cases.iter().filter(|case| case.verdict == verdict) {
-        let reason = one_line(case.reason.as_deref().unwrap_or("no reason was given"));
-        by_reason.entry(reason).or_default().push(case);
-    }
+/// Cases that were not judged or do not count, a line for each reason.
+fn aside(report: &Report, style: Style) -> Vec<String> {
     let mut lines = Vec::new();
-    for (reason, cases) in by_reason {
+    for (verdict, reason, cases) in set_aside(report) {
         let what = count(cases.len(), "case");
         let text = match verdict {
             None => format!("{what} without a verdict: the run ended before"),

@@ -91,6 +91,15 @@ impl Apply {
     }
 
     fn objects(&self, context: &Context<'_>) -> Result<Vec<Value>, Undone> {
+        let mut objects = self.written(context)?;
+        let map = &context.cluster.registries.settings().map;
+        for object in &mut objects {
+            map.apply_to_object(object);
+        }
+        Ok(objects)
+    }
+
+    fn written(&self, context: &Context<'_>) -> Result<Vec<Value>, Undone> {
         let Some(file) = &self.file else { return Ok(self.objects.clone()) };
         let path = context.resolve(file);
         let text = std::fs::read_to_string(&path)

@@ -71,6 +71,7 @@ impl HttpRequest {
         let url = reqwest::Url::parse(&self.url).map_err(|error| wrong(format!("`{}`: {error}", self.url)))?;
         let method = self.method.as_deref().unwrap_or("GET");
         let method = reqwest::Method::from_bytes(method.as_bytes()).map_err(|_| wrong(format!("method `{method}`")))?;
+        context.cluster.registries.contacts().request(&url);
         let timeout = self.timeout.map_or(Duration::from_secs(10), |timeout| timeout.0);
         let mut request = context.http.request(method, url).timeout(timeout);
         for (name, value) in &self.headers {

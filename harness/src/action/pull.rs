@@ -5,10 +5,11 @@ use serde::Deserialize;
 
 use super::{Done, Gained, Undone};
 use crate::{
-    artifact::{PullFailure, PullRequest, pull},
+    artifact::{PullRequest, pull},
     effect::{Effect, Scene},
     engine::Context,
     language::formats::Identifier,
+    registry::Blame,
 };
 
 /// Pulls an artifact's files into a folder of the run and unpacks its archives. Every run pulls anew: a copy from an earlier
@@ -49,7 +50,7 @@ impl Pull {
             unpack: true,
         };
         let pulled = tokio::select! {
-            pulled = pull(&request, &folder, &context.cluster.reach, &context.cluster.secrets) => pulled,
+            pulled = pull(&request, &folder, &context.cluster.registries) => pulled,
             () = tokio::time::sleep_until(context.deadline) => {
                 return Err(Undone::Errored(format!("{} was not pulled before the deadline", self.artifact)));
             }
@@ -58,9 +59,9 @@ impl Pull {
         let pulled = pulled.map_err(|error| {
             let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
             let reason = format!("failed to pull: {error}{hint}");
-            match error.kind() {
-                PullFailure::Product => Undone::failed(reason),
-                PullFailure::Harness => Undone::Errored(reason),
+            match error.blame() {
+                Blame::Product => Undone::failed(reason),
+                Blame::Harness => Undone::Errored(reason),
             }
         })?;
         let root = match pulled.roots.as_slice() {

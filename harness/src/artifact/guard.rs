@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::ArchiveError;
-use super::digest::{Digest, Hasher};
 use super::unpack::Limits;
+use crate::registry::{Digest, Hasher};
 
 /// What was counted of an archive, and the error that a reader ended with: it would come out of the `tar` crate as a
 /// text.

@@ -6,19 +6,11 @@ use std::path::{Path, PathBuf};
 use oci_client::annotations::ORG_OPENCONTAINERS_IMAGE_TITLE;
 use oci_client::manifest::{
     IMAGE_CONFIG_MEDIA_TYPE, IMAGE_DOCKER_CONFIG_MEDIA_TYPE, IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE,
-    OCI_IMAGE_INDEX_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE, OciDescriptor, OciImageManifest, Versioned,
+    OCI_IMAGE_INDEX_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE, OciDescriptor, OciImageManifest,
 };
-use reqwest::header::HeaderValue;
 
-use super::PullError;
-use super::answer::{BodyError, read_to};
-use super::digest::Digest;
-use super::names;
-use super::registry::{Registry, What};
-use super::target::Target;
-
-/// Registries accept no larger manifests, and ORAS reads none.
-const LARGEST_MANIFEST: usize = 4 * 1024 * 1024;
+use super::{PullError, names};
+use crate::registry::{Blob, Digest, Manifest as Received, Reference, RegistryError, shown};
 
 /// ORAS' annotations for a directory that it packed (oras-go, content/file/file.go).
 const UNPACK: &str = "io.deis.oras.content.unpack";
@@ -61,68 +53,31 @@ impl ArtifactFile {
         if self.path.as_os_str().is_empty() { PathBuf::from(".") } else { self.path.clone() }
     }
 
+    /// As the registry has it.
+    pub fn blob(&self) -> Blob {
+        Blob { digest: self.digest.clone(), size: self.size, name: format!("`{}`", self.name()) }
+    }
+
     /// As people are shown it.
     pub fn name(&self) -> String {
-        names::shown(&self.place().to_string_lossy())
+        shown(&self.place().to_string_lossy())
     }
 }
 
-/// Pulls and verifies the manifest. With `unpack`, archives are recognised by their names and media types.
-pub(super) async fn fetch(registry: &Registry<'_>, unpack: bool) -> Result<Manifest, PullError> {
-    let artifact = registry.artifact();
-    let mut retries = registry.retries();
-    let (content_type, announced, body) = loop {
-        let response = registry.get(What::Manifest, &mut retries).await?;
-        let header = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-        let content_type =
-            header("content-type").map(|value| value.split(';').next().unwrap_or_default().trim().to_owned());
-        let announced = header("docker-content-digest").and_then(|value| value.parse().ok());
-        match read_to(response, LARGEST_MANIFEST).await {
-            Ok(body) => break (content_type, announced, body),
-            Err(BodyError::TooLong) => {
-                return Err(PullError::ManifestInvalid { artifact, reason: "it is larger than 4 MiB".to_owned() });
-            }
-            Err(BodyError::Interrupted { .. }) if retries.again(None).await => {}
-            Err(BodyError::Interrupted { seen, reason }) => {
-                let reason = format!("the connection ended after {seen} bytes: {reason}");
-                let (url, attempts) = (registry.target.origin(), retries.made());
-                return Err(PullError::Unreachable { artifact, url, attempts, reason });
-            }
-        }
-    };
-    if content_type.as_deref() == Some("text/html") {
-        let url = registry.target.origin();
-        return Err(PullError::NotARegistry { artifact, url, answer: "a web page".to_owned() });
-    }
-    for expected in registry.target.expected.iter().chain(&announced) {
-        let seen = Digest::of(&body, Some(expected));
-        if seen != *expected {
-            let (expected, seen) = (expected.to_string(), seen.to_string());
-            return Err(PullError::ManifestDigest { artifact, expected, seen });
-        }
-    }
-    read(registry.target, content_type, &body, unpack)
-}
-
-/// Reads a manifest that was received as `content_type` and verified.
-fn read(target: &Target, content_type: Option<String>, body: &[u8], unpack: bool) -> Result<Manifest, PullError> {
-    let artifact = target.to_string();
-    let digest = Digest::of(body, target.expected.as_ref());
-    let invalid = |reason: String| PullError::ManifestInvalid { artifact: artifact.clone(), reason };
-    let versioned: Versioned = serde_json::from_slice(body).map_err(|error| invalid(error.to_string()))?;
-    if versioned.schema_version != 2 {
-        return Err(invalid(format!("its schema version is {}, not 2", versioned.schema_version)));
-    }
-    let media_type = versioned.media_type.or(content_type);
-    match media_type.as_deref() {
+/// Reads the manifest of the artifact `reference`. With `unpack`, archives are recognised by their names and media types.
+pub(super) fn read(reference: &Reference, received: &Received, unpack: bool) -> Result<Manifest, PullError> {
+    let artifact = reference.to_string();
+    let invalid = |reason: String| RegistryError::ManifestInvalid { reference: artifact.clone(), reason };
+    match received.media_type.as_deref() {
         Some(OCI_IMAGE_MEDIA_TYPE | IMAGE_MANIFEST_MEDIA_TYPE | "application/json") | None => {}
         Some(index @ (OCI_IMAGE_INDEX_MEDIA_TYPE | IMAGE_MANIFEST_LIST_MEDIA_TYPE)) => {
             return Err(PullError::WrongMediaType { artifact, seen: format!("an index ({index})") });
         }
         Some(other) => return Err(PullError::WrongMediaType { artifact, seen: other.to_owned() }),
     }
-    let manifest: OciImageManifest = serde_json::from_slice(body).map_err(|error| invalid(error.to_string()))?;
-    let files = files(target, &manifest, unpack)?;
+    let manifest: OciImageManifest =
+        serde_json::from_slice(&received.bytes).map_err(|error| invalid(error.to_string()))?;
+    let files = files(reference, &manifest, unpack)?;
     if files.is_empty() {
         let seen = match manifest.config.media_type.as_str() {
             IMAGE_CONFIG_MEDIA_TYPE | IMAGE_DOCKER_CONFIG_MEDIA_TYPE => "a container image".to_owned(),
@@ -130,6 +85,7 @@ fn read(target: &Target, content_type: Option<String>, body: &[u8], unpack: bool
         };
         return Err(PullError::NoFiles { artifact, layers: manifest.layers.len(), seen });
     }
+    let (digest, media_type) = (received.digest.clone(), received.media_type.clone());
     Ok(Manifest { digest, media_type, artifact_type: artifact_type(&manifest), files })
 }
 
@@ -144,18 +100,15 @@ fn artifact_type(manifest: &OciImageManifest) -> Option<String> {
 }
 
 /// The titled layers. ORAS skips the others, and so does this.
-fn files(target: &Target, manifest: &OciImageManifest, unpack: bool) -> Result<Vec<ArtifactFile>, PullError> {
+fn files(target: &Reference, manifest: &OciImageManifest, unpack: bool) -> Result<Vec<ArtifactFile>, PullError> {
     let mut files: Vec<ArtifactFile> = Vec::new();
     for layer in &manifest.layers {
         let Some(title) = annotation(layer, ORG_OPENCONTAINERS_IMAGE_TITLE).filter(|title| !title.is_empty()) else {
             continue;
         };
-        let invalid = |reason: String| PullError::ManifestInvalid { artifact: target.to_string(), reason };
-        let refused = |reason: String| PullError::UnsafeTitle {
-            artifact: target.to_string(),
-            title: names::shown(title),
-            reason,
-        };
+        let invalid = |reason: String| RegistryError::ManifestInvalid { reference: target.to_string(), reason };
+        let refused =
+            |reason: String| PullError::UnsafeTitle { artifact: target.to_string(), title: shown(title), reason };
         let path = names::relative(Path::new(title)).map_err(|reason| refused(reason.to_owned()))?;
         let packing = packing(layer, title, unpack).map_err(invalid)?;
         if path.as_os_str().is_empty() && !matches!(packing, Packing::Directory { .. }) {

@@ -2,41 +2,25 @@
 //!
 //! An artifact is an image manifest whose layers carry a file name in `org.opencontainers.image.title`. Nothing appears
 //! under its final name until everything is downloaded, verified and unpacked.
-//!
-//! `oci-client` provides the names, the manifest's types and the error codes. Requests are made with `reqwest` itself,
-//! because that client hides what a verdict needs: `Retry-After`, the status beside an error body, the token service's
-//! answer, and it reads a manifest of any size into memory.
 
-mod answer;
-mod credentials;
-mod digest;
 mod errors;
 mod guard;
 mod layers;
 mod manifest;
 mod names;
-mod registry;
-mod retry;
-mod settings;
 mod staging;
-mod target;
-#[cfg(test)]
-pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
-mod token;
 mod tree;
 mod unpack;
 
 use std::path::{Path, PathBuf};
 
-pub use errors::{ArchiveError, PullError, PullFailure};
+pub use errors::{ArchiveError, PullError};
 
-use crate::{cluster::Reach, redact::Secrets};
-use registry::Registry;
-use settings::Settings;
+use crate::registry::{Reference, Registries};
 use staging::Staging;
-use target::Target;
+use unpack::Limits;
 
 /// What to pull.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,26 +60,18 @@ pub struct Pulled {
 ///
 /// Files already there are replaced; a directory already there is never touched, but an error
 /// ([`PullError::Occupied`]). Dropping the future leaves nothing behind. A rustls provider must be installed.
-/// `secrets` learns every credential and token.
-pub async fn pull(
-    request: &PullRequest,
-    destination: &Path,
-    reach: &Reach,
-    secrets: &Secrets,
-) -> Result<Pulled, PullError> {
-    let settings = Settings { reach: reach.clone(), secrets: secrets.clone(), ..Settings::default() };
-    pull_with(request, destination, &settings).await
-}
-
-async fn pull_with(request: &PullRequest, destination: &Path, settings: &Settings) -> Result<Pulled, PullError> {
-    let target = Target::parse(request)?;
-    let registry = Registry::connect(&target, settings)?;
-    let manifest = manifest::fetch(&registry, request.unpack).await?;
-    let staging = Staging::inside(destination, &target, &manifest.files)?;
-    layers::download(&registry, &manifest.files, &staging).await?;
-    let roots = staging::finish(staging, &manifest.files, &settings.limits).await?;
+pub async fn pull(request: &PullRequest, destination: &Path, registries: &Registries) -> Result<Pulled, PullError> {
+    let moved = registries.settings().map.apply(&request.reference);
+    let plain_http = request.plain_http || registries.settings().is_plain(moved.split('/').next().unwrap_or_default());
+    let reference = Reference::parse(&moved, request.digest.as_deref(), plain_http)?;
+    let repository = registries.open(reference, None)?;
+    let reference = &repository.reference;
+    let manifest = manifest::read(reference, &repository.manifest().await?, request.unpack)?;
+    let staging = Staging::inside(destination, reference, &manifest.files)?;
+    layers::download(&repository, &manifest.files, &staging).await?;
+    let roots = staging::finish(staging, &manifest.files, &Limits::default()).await?;
     Ok(Pulled {
-        reference: target.pinned(&manifest.digest),
+        reference: reference.pinned(&manifest.digest),
         digest: manifest.digest.to_string(),
         media_type: manifest.media_type,
         artifact_type: manifest.artifact_type,

@@ -38,12 +38,6 @@ pub(super) fn link_target(parent: &Path, target: &Path) -> Result<(), &'static s
     if target.as_os_str().is_empty() { Err("it has no target") } else { Ok(()) }
 }
 
-/// A name or a message of others for people to read: in one line, not too long, and without a terminal's commands.
-pub(super) fn shown(text: &str) -> String {
-    let line = text.chars().take(300);
-    line.map(|c| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;

@@ -11,9 +11,9 @@ use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
 use super::manifest::{ArtifactFile, Packing};
-use super::target::Target;
 use super::unpack::{self, Limits, Source};
 use super::{ArchiveError, PullError};
+use crate::registry::Reference;
 
 /// Dropping it removes whatever was not published.
 pub(super) struct Staging {
@@ -24,7 +24,7 @@ pub(super) struct Staging {
 
 impl Staging {
     /// Makes room for `files`, on the same file system as `destination` so that publishing is renaming.
-    pub fn inside(destination: &Path, target: &Target, files: &[ArtifactFile]) -> Result<Self, PullError> {
+    pub fn inside(destination: &Path, target: &Reference, files: &[ArtifactFile]) -> Result<Self, PullError> {
         let artifact = target.to_string();
         let disk = |action, path: &Path, error| PullError::Disk {
             artifact: artifact.clone(),
@@ -215,13 +215,11 @@ fn check_room(place: &Path, is_directory: bool) -> Result<(), PublishError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::PullRequest;
 
     #[test]
     fn nothing_is_published_once_it_is_cancelled() {
         let destination = TempDir::new().unwrap();
-        let reference = "r.io/a:1".to_owned();
-        let target = Target::parse(&PullRequest { reference, plain_http: false, digest: None, unpack: true }).unwrap();
+        let target = Reference::parse("r.io/a:1", None, false).unwrap();
         let staging = Staging::inside(destination.path(), &target, &[]).unwrap();
         fs::write(staging.tree().join("a"), "").unwrap();
         let result = staging.finish(&[], &Limits::default(), &AtomicBool::new(true));

@@ -13,6 +13,7 @@ use tar::{Entry, EntryType};
 use super::ArchiveError;
 use super::guard::Gauge;
 use super::names;
+use crate::registry::shown;
 
 /// A folder that only this process changes, so that what was checked once stays so: no directory in it is ever
 /// removed or replaced, none is reached through a link, and no link leads out of it.
@@ -43,7 +44,7 @@ impl<'a> Tree<'a> {
     pub fn add(&mut self, entry: &mut Entry<'_, impl Read>, buffer: &mut [u8]) -> Result<(), ArchiveError> {
         self.make(entry, buffer).map_err(|obstacle| match obstacle {
             Obstacle::Refused(reason) => {
-                ArchiveError::Unsafe { entry: names::shown(&String::from_utf8_lossy(&entry.path_bytes())), reason }
+                ArchiveError::Unsafe { entry: shown(&String::from_utf8_lossy(&entry.path_bytes())), reason }
             }
             Obstacle::Other(error) => error,
         })
@@ -81,10 +82,8 @@ impl<'a> Tree<'a> {
                 let target = names::relative(&self.link_name(entry)?)
                     .map_err(|_| Obstacle::refused("its target lies outside"))?;
                 if target == path || !self.is_file(&target) {
-                    let reason = format!(
-                        "its target `{}` is no file that came before it",
-                        names::shown(&target.to_string_lossy())
-                    );
+                    let reason =
+                        format!("its target `{}` is no file that came before it", shown(&target.to_string_lossy()));
                     return Err(Obstacle::Refused(reason));
                 }
                 replacing(&place, || fs::hard_link(self.folder.join(&target), &place))
@@ -117,7 +116,7 @@ impl<'a> Tree<'a> {
                     let what = if there.is_symlink() { "symbolic link" } else { "file" };
                     return Err(Obstacle::Refused(format!(
                         "`{}` is a {what} already",
-                        names::shown(&reached.to_string_lossy())
+                        shown(&reached.to_string_lossy())
                     )));
                 }
                 Err(error) if error.kind() == ErrorKind::NotFound => {

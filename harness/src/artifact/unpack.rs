@@ -13,9 +13,9 @@ use flate2::bufread::MultiGzDecoder;
 use tar::Archive;
 
 use super::ArchiveError;
-use super::digest::Digest;
 use super::guard::{DiskReader, Gauge, Guarded};
 use super::tree::Tree;
+use crate::registry::Digest;
 
 const BUFFER: usize = 128 * 1024;
 

@@ -7,7 +7,7 @@ use meshproof_reports::Cluster as ClusterRecord;
 use semver::Version;
 
 use crate::{
-    cluster::{Cluster, ConnectError, ConnectOptions, Connection, SimulateOptions, connect, simulate},
+    cluster::{Cluster, ConnectError, ConnectOptions, Connection, SimulateOptions, connect, no_cluster, simulate},
     plan::{Cell, KubernetesWish},
     redact::Secrets,
 };
@@ -19,6 +19,8 @@ pub enum Clusters {
     Simulated { version: Option<Version>, at_once: usize },
     /// Each takes cells that it can prove. `provider` is what the reports call them.
     Real { provider: &'static str, contexts: Vec<ConnectOptions> },
+    /// None: the suite asks no cluster.
+    None,
 }
 
 /// One place for one cell at a time.
@@ -33,6 +35,7 @@ pub enum Ground {
         connection: Box<Connection>,
         first: Option<Box<Cluster>>,
     },
+    None,
 }
 
 impl Ground {
@@ -59,6 +62,7 @@ impl Ground {
                 let (least, most) = (SimulateOptions::MINORS.start(), SimulateOptions::MINORS.end());
                 (!known).then(|| format!("1.{least} to 1.{most} can be simulated"))
             }
+            Self::None => Some("there is no cluster (--cluster none)".to_owned()),
             Self::Real { connection, .. } => {
                 let Connection { context, git_version, version, .. } = connection.as_ref();
                 (!wish.accepts(version)).then(|| format!("{context} is {git_version}"))
@@ -72,10 +76,11 @@ impl Ground {
             Self::Simulated { version } => {
                 let standard = SimulateOptions::default();
                 let version = version.clone().or(cell.kubernetes.map(simulated)).unwrap_or(standard.version.clone());
-                let releases = cell.release.iter().cloned().collect();
+                let releases = cell.releases.clone();
                 let options = SimulateOptions { version, releases, secrets: secrets.clone(), ..standard };
                 simulate(&options, &cell.identity.directory).await
             }
+            Self::None => no_cluster(&cell.identity.directory, secrets),
             Self::Real { options, directory, first, .. } => match first.take() {
                 Some(cluster) => Ok(*cluster),
                 // A connection of its own: nothing that was seen for the cell before is taken for this one's.
@@ -90,6 +95,7 @@ impl Ground {
         let provider = match self {
             Self::Simulated { .. } => "simulated",
             Self::Real { provider, .. } => provider,
+            Self::None => "none",
         };
         ClusterRecord {
             provider: provider.to_owned(),

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, ops::Range, path::Path, sync::Arc};
 
-use meshproof_reports::Verdict;
+use meshproof_reports::{Contact, Verdict};
 use tokio::{
     task::{Id, JoinError, JoinSet},
     time::Instant,
@@ -63,6 +63,8 @@ pub struct RunOutcome {
     pub leftovers: Vec<String>,
     /// Whether something is still to be taken back.
     pub left_behind: bool,
+    /// Every address that the run itself spoke to, sorted.
+    pub contacted: Vec<Contact>,
 }
 
 /// Runs every cell of the plan that a cluster can prove. Each case's record is sent as it ends; all have a verdict when this returns,
@@ -126,6 +128,10 @@ impl Owner<'_> {
             Clusters::Simulated { version, at_once } => {
                 let grounds = at_once.clamp(1, self.cells.len().max(1));
                 self.idle = (0..grounds).map(|_| Ground::Simulated { version: version.clone() }).collect();
+                return false;
+            }
+            Clusters::None => {
+                self.idle = vec![Ground::None];
                 return false;
             }
             Clusters::Real { provider, contexts } => (provider, contexts),
@@ -218,7 +224,7 @@ impl Owner<'_> {
 
     fn ended(&mut self, ended: Result<(Id, (Ground, Left)), JoinError>) {
         match ended {
-            Ok((id, (ground, Left { interrupted, problems, kept, leftovers, behind }))) => {
+            Ok((id, (ground, Left { interrupted, problems, kept, leftovers, behind, contacted }))) => {
                 self.tasks.remove(&id);
                 self.idle.push(ground);
                 self.left.interrupted |= interrupted;
@@ -226,6 +232,7 @@ impl Owner<'_> {
                 self.left.kept.extend(kept);
                 self.left.leftovers.extend(leftovers);
                 self.left.behind |= behind;
+                self.left.contacted.extend(contacted);
             }
             // The others go on; its cases have no verdict, and its cluster is used no more.
             Err(error) => {
@@ -267,8 +274,15 @@ impl Owner<'_> {
         self.left.interrupted |= !rest.is_empty()
             && (self.signals.interrupt.is_cancelled()
                 || self.deadline.is_some_and(|deadline| Instant::now() >= deadline));
-        let Left { interrupted, problems, kept, leftovers, behind } = self.left;
-        RunOutcome { interrupted, problems, kept, leftovers, left_behind: behind }
+        let Left { interrupted, problems, kept, leftovers, behind, contacted } = self.left;
+        RunOutcome {
+            interrupted,
+            problems,
+            kept,
+            leftovers,
+            left_behind: behind,
+            contacted: Contact::summed(contacted),
+        }
     }
 
     fn refused(&self, wish: Option<KubernetesWish>) -> Option<String> {

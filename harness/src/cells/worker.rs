@@ -16,7 +16,7 @@ use crate::{
     redact::Secrets,
     safety::Safety,
 };
-use meshproof_reports::Verdict;
+use meshproof_reports::{Contact, Verdict};
 
 /// What a cell is run with.
 pub struct Job {
@@ -47,6 +47,8 @@ pub struct Left {
     pub leftovers: Vec<String>,
     /// Whether something is still to be taken back.
     pub behind: bool,
+    /// Every address that was spoken to.
+    pub contacted: Vec<Contact>,
 }
 
 /// Runs the cell, again as often as it is asked for, and gives the ground back.
@@ -61,6 +63,7 @@ pub async fn work(mut ground: Ground, job: Job) -> (Ground, Left) {
             }
         };
         left.interrupted |= outcome.interrupted;
+        left.contacted.extend(outcome.contacted);
         left.behind |= outcome.left_behind;
         let dirty = outcome.left_behind || !outcome.problems.is_empty() || !outcome.leftovers.is_empty();
         left.leftovers.extend(outcome.leftovers.into_iter().map(|left| job.named(left)));
@@ -87,10 +90,11 @@ impl Job {
     async fn round(&self, ground: &mut Ground, round: usize) -> Result<Outcome, String> {
         let began = Instant::now();
         make_directory(&self.cell.identity)?;
-        let cluster = tokio::select! {
+        let mut cluster = tokio::select! {
             cluster = ground.cluster(&self.cell, &self.secrets) => cluster.map_err(|error| error.to_string())?,
             () = self.signals.interrupt.cancelled() => return Ok(Outcome { interrupted: true, ..Outcome::default() }),
         };
+        cluster.speak_to_registries(&self.part.registries);
         let described = Box::new(ground.describe(&cluster));
         self.tell(RunEvent::CellStarted { cell: self.place, round, cluster: described });
         let timeout = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));

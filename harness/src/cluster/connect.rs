@@ -12,7 +12,10 @@ use kube::{
 };
 
 use super::{Cluster, Kinds, Trouble, Watches};
-use crate::redact::Secrets;
+use crate::{
+    redact::Secrets,
+    registry::{Contacts, Registries, Settings},
+};
 
 /// What the user said of the cluster.
 #[derive(Debug, Clone, Default)]
@@ -88,6 +91,8 @@ pub async fn connect(options: &ConnectOptions, directory: &Path) -> Result<Clust
         .map_err(|error| ConnectError::Version { server: server.clone(), trouble: Trouble::Unreadable(error) })?;
     let path = directory.join("kubeconfig");
     write_private(&path, &kubeconfig)?;
+    let contacts = Contacts::default();
+    contacts.address(&server);
     Ok(Cluster {
         kinds: Kinds::new(client.clone()),
         watches: Watches::new(client.clone(), options.secrets.clone()),
@@ -108,6 +113,7 @@ pub async fn connect(options: &ConnectOptions, directory: &Path) -> Result<Clust
         outage: super::OUTAGE,
         pace: super::Pace::REAL,
         reach: super::Reach::default(),
+        registries: Registries::new(Settings { secrets: options.secrets.clone(), ..Settings::default() }, contacts),
         simulator: None,
     })
 }
@@ -211,7 +217,7 @@ fn in_cluster() -> Result<(Config, Kubeconfig, String), ConnectError> {
 }
 
 /// Programs get the chosen context as their current one, so that no flag of theirs can lead them elsewhere.
-fn write_private(path: &Path, kubeconfig: &Kubeconfig) -> Result<(), ConnectError> {
+pub(super) fn write_private(path: &Path, kubeconfig: &Kubeconfig) -> Result<(), ConnectError> {
     use std::{io::Write, os::unix::fs::OpenOptionsExt};
     let failed = |reason: String| ConnectError::Write { path: path.to_owned(), reason };
     let text = serde_saphyr::to_string(kubeconfig).map_err(|error| failed(error.to_string()))?;

@@ -2,6 +2,7 @@
 
 mod connect;
 mod kinds;
+mod none;
 mod pace;
 mod reach;
 mod request;
@@ -11,6 +12,7 @@ mod trouble;
 
 pub use connect::{ConnectError, ConnectOptions, Connection, connect};
 pub use kinds::{Kind, KindError, Kinds};
+pub use none::no_cluster;
 pub use pace::Pace;
 pub use reach::{Proxy, Reach};
 pub use request::{Answer, Verb};
@@ -24,7 +26,10 @@ use meshproof_simulator::Simulator;
 use tokio::{sync::OnceCell, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use crate::redact::Secrets;
+use crate::{
+    redact::Secrets,
+    registry::{Registries, Settings},
+};
 
 /// While the API server is away, deadlines rest; for so long at most.
 pub const OUTAGE: Duration = Duration::from_secs(60);
@@ -45,6 +50,8 @@ pub struct Cluster {
     pub pace: Pace,
     /// How what lies beyond its API server is reached.
     pub reach: Reach,
+    /// Registries, reached so.
+    pub registries: Registries,
     /// The cluster itself, where it is a simulated one.
     pub simulator: Option<Simulator>,
     /// What no report may tell.
@@ -74,6 +81,19 @@ pub async fn patiently<T, F: Future<Output = Result<T, Trouble>>>(ask: impl Fn()
 }
 
 impl Cluster {
+    /// Reaches what lies beyond the API server through `proxy`, registries too.
+    pub fn reach_through(&mut self, proxy: Proxy) {
+        self.reach = Reach { proxy: Some(proxy) };
+        self.speak_to_registries(&self.registries.settings().clone());
+    }
+
+    /// Speaks to registries as `settings` say, from where the cluster is.
+    pub fn speak_to_registries(&mut self, settings: &Settings) {
+        let (reach, secrets) = (self.reach.clone(), self.secrets.clone());
+        let settings = Settings { reach, secrets, ..settings.clone() };
+        self.registries = Registries::new(settings, self.registries.contacts().clone());
+    }
+
     /// The uid of `kube-system`, which lives as long as the cluster: asked for once. `None` where it may not be seen.
     pub async fn identity(&self) -> Option<&str> {
         let asked = self.identity.get_or_try_init(|| async {

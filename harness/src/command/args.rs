@@ -14,6 +14,7 @@ use crate::{
     effect::Optional,
     language::formats::Span,
     plan::{Choices, Release, Sampling, Shard},
+    registry::{Cache, RegistryMap, Settings, cache_directory},
 };
 
 /// Proves, case by case, that an installation on Kubernetes is what a guide says.
@@ -45,6 +46,10 @@ pub enum Command {
     Plan(PlanArgs),
     /// Ask a cluster whether a run could begin on it, and change nothing.
     Preflight(PreflightArgs),
+    /// Show every artifact and image that a suite pulls, by really generating its manifests.
+    Images(ImagesArgs),
+    /// Carry everything that a suite needs to where no other network is.
+    Bundle(BundleArgs),
     /// Keep a simulated cluster running, for kubectl and other clients.
     Simulate(SimulateArgs),
     /// Check scenario files and report every mistake.
@@ -63,7 +68,7 @@ pub enum Command {
 #[derive(Debug, Clone, Default, Args)]
 pub struct Choosing {
     /// Files or folders with scenarios.
-    #[arg(default_value = "scenarios")]
+    #[arg(default_value = "scenarios/nks-istio")]
     pub paths: Vec<PathBuf>,
     /// Give a variable a value.
     #[arg(long = "set", value_name = "NAME=VALUE")]
@@ -94,6 +99,27 @@ pub struct Choosing {
     /// --report-dir, shards nothing.
     #[arg(long = "history", value_name = "DIR")]
     pub history: Vec<PathBuf>,
+    #[command(flatten)]
+    pub registries: RegistryArgs,
+}
+
+/// How registries are spoken to.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Registries")]
+pub struct RegistryArgs {
+    /// Use another registry in place of one, for all references that begin with it, and for variables that do: like
+    /// docker.io/istio=registry.example:5000/istio. May be given several times; the longest FROM counts.
+    #[arg(long = "registry-map", value_name = "FROM=TO", value_delimiter = ',', env = "MESHPROOF_REGISTRY_MAP")]
+    pub map: Vec<String>,
+    /// Trust the certificates of this PEM file besides the system's. May be given several times.
+    #[arg(long = "registry-ca", value_name = "FILE", value_delimiter = ',', env = "MESHPROOF_REGISTRY_CA")]
+    pub authorities: Vec<PathBuf>,
+    /// Speak plain HTTP to this registry, as host or host:port. May be given several times. Loopback addresses always are.
+    #[arg(long = "plain-http", value_name = "HOST", value_delimiter = ',', env = "MESHPROOF_PLAIN_HTTP")]
+    pub plain_http: Vec<String>,
+    /// Keep what is read from registries there, by its digest, in place of `meshproof` in $XDG_CACHE_HOME or ~/.cache.
+    #[arg(long, value_name = "DIR", env = "MESHPROOF_CACHE_DIR")]
+    pub cache_dir: Option<PathBuf>,
 }
 
 /// Which cells of the matrix.
@@ -111,6 +137,8 @@ pub enum ClusterKind {
     Kubeconfig,
     /// The cluster that Meshproof itself runs in, by its pod's service account.
     InCluster,
+    /// None: for suites that ask only registries and addresses. These are really reached.
+    None,
 }
 
 /// Which cluster.
@@ -152,7 +180,7 @@ pub struct RunArgs {
     /// Run everything again until a case fails; with --repeat, so many times at most.
     #[arg(long)]
     pub until_failure: bool,
-    /// Write report.json, junit.xml and, at the end, report.html there.
+    /// Write report.json, junit.xml and, at the end, report.html and report.md there.
     #[arg(long, value_name = "DIR", env = "MESHPROOF_REPORT_DIR")]
     pub report_dir: Option<PathBuf>,
     /// Begin nothing more after the first case that fails or errors.
@@ -243,6 +271,92 @@ pub struct PreflightArgs {
     pub cluster: ClusterArgs,
 }
 
+/// Which suite's images, and where they are looked for.
+#[derive(Debug, Clone, Args)]
+pub struct Looking {
+    #[command(flatten)]
+    pub choosing: Choosing,
+    /// Ask the registries of the simulated cluster, and not the real ones.
+    #[arg(long)]
+    pub simulated: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct ImagesArgs {
+    #[command(subcommand)]
+    pub command: Option<ImagesCommand>,
+    #[command(flatten)]
+    pub looking: Looking,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Print, line by line, from where to where all of it is to be copied, beneath this registry, perhaps with a path.
+    #[arg(long, value_name = "DEST")]
+    pub mirror: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ImagesCommand {
+    /// Write what registries have into a file, by digest, and show what changes it.
+    Lock(LockArgs),
+    /// Hold what registries have against that file.
+    Verify(VerifyArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct LockArgs {
+    #[command(flatten)]
+    pub looking: Looking,
+    /// The file.
+    #[arg(long, value_name = "FILE", default_value = "images.lock.yaml")]
+    pub lock: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    #[command(flatten)]
+    pub looking: Looking,
+    /// The file.
+    #[arg(long, value_name = "FILE", default_value = "images.lock.yaml")]
+    pub lock: PathBuf,
+    /// Transfer everything, and verify every digest.
+    #[arg(long)]
+    pub deep: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct BundleArgs {
+    #[command(subcommand)]
+    pub command: BundleCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BundleCommand {
+    /// Copy the suite, and every artifact and image that it pulls, into a folder: an OCI layout, and the suite beside it.
+    Create(CreateArgs),
+    /// Push what such a folder has to a registry, with the same digests.
+    Load(LoadArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct CreateArgs {
+    /// The folder. One that is there is gone on with: what it has is not fetched again.
+    pub directory: PathBuf,
+    #[command(flatten)]
+    pub looking: Looking,
+}
+
+#[derive(Debug, Args)]
+pub struct LoadArgs {
+    /// The folder.
+    pub directory: PathBuf,
+    /// The registry, perhaps with a path.
+    pub registry: String,
+    #[command(flatten)]
+    pub registries: RegistryArgs,
+}
+
 #[derive(Debug, Args)]
 pub struct SimulateArgs {
     /// Write the kubeconfig there. The file must not be there yet; it goes with the cluster.
@@ -271,7 +385,7 @@ pub struct CoverageArgs {
     /// The guide, in Markdown.
     pub guide: PathBuf,
     /// Files or folders with scenarios.
-    #[arg(default_value = "scenarios")]
+    #[arg(default_value = "scenarios/nks-istio")]
     pub paths: Vec<PathBuf>,
 }
 
@@ -280,6 +394,9 @@ pub struct SchemaArgs {
     /// The schema of report.json instead.
     #[arg(long)]
     pub report: bool,
+    /// The schema of a conformance statement instead.
+    #[arg(long, conflicts_with = "report")]
+    pub statement: bool,
 }
 
 impl Choosing {
@@ -299,13 +416,31 @@ impl Choosing {
             Some(path) => crate::plan::read_environment(path)?,
             None => IndexMap::new(),
         };
+        let registries = self.registries.settings().map_err(|problem| vec![problem])?;
         let matrix = match self.matrix {
             _ if !self.cells.is_empty() => Sampling::Named(self.cells.clone()),
             None => Sampling::Variables,
             Some(MatrixCells::All) => Sampling::All,
             Some(MatrixCells::Pairwise) => Sampling::Pairwise,
         };
-        Ok(Choices { set, environment, matrix })
+        Ok(Choices { set, environment, matrix, registries })
+    }
+}
+
+impl RegistryArgs {
+    /// What they say; `Err` names a rule that is none.
+    pub fn settings(&self) -> Result<Settings, Diagnostic> {
+        let map = RegistryMap::parse(self.map.iter().map(String::as_str)).map_err(|problem| {
+            Diagnostic::error(format!("--registry-map: {problem}"))
+                .help("write it like docker.io/istio=registry.example:5000/istio")
+        })?;
+        Ok(Settings {
+            map,
+            authorities: self.authorities.clone(),
+            plain_http: self.plain_http.iter().cloned().collect(),
+            cache: self.cache_dir.clone().or_else(cache_directory).map(Cache::new),
+            ..Settings::default()
+        })
     }
 }
 
@@ -354,6 +489,7 @@ impl RunArgs {
                 let at_once = self.cells_at_once.map_or_else(cores, usize::from);
                 return Ok(Clusters::Simulated { version: self.cluster.kubernetes.clone(), at_once });
             }
+            ClusterKind::None => return Ok(Clusters::None),
             ClusterKind::Kubeconfig => "kubeconfig",
             ClusterKind::InCluster => "in-cluster",
         };

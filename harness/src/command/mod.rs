@@ -2,9 +2,11 @@
 
 mod args;
 mod begin;
+mod bundle;
 mod check;
 mod clean;
 mod coverage;
+mod images;
 mod list;
 mod live;
 mod outlook;
@@ -48,14 +50,17 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Plan(args) => plan::plan(&args),
         Command::Preflight(args) => preflight::preflight(&args),
         Command::Clean(args) => clean::clean(&args, cli.quiet, cli.verbose),
+        Command::Bundle(args) => bundle::bundle(&args),
+        Command::Images(args) => images::images(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Check(args) => check::check(&args.paths, cli.quiet),
         Command::Coverage(args) => coverage::coverage(&args),
-        Command::Report(args) => report::report(&args),
+        Command::Report(args) => report::report(&args, cli.verbose),
         Command::Schema(args) => {
-            let schema = match args.report {
-                true => meshproof_reports::json_schema(),
-                false => crate::language::published_schema(),
+            let schema = match (args.report, args.statement) {
+                (true, _) => meshproof_reports::json_schema(),
+                (_, true) => meshproof_reports::statement_schema(),
+                _ => crate::language::published_schema(),
             };
             out(&format!("{schema:#}\n"));
             PASSED

@@ -47,6 +47,8 @@ impl Recorder {
                 duration_ms: 0,
                 interrupted: false,
                 shard: shard.map(|shard| shard.to_string()),
+                merged_from: Vec::new(),
+                contacted: Vec::new(),
             },
             suite: SuiteInfo {
                 name: plan.suite.clone(),
@@ -185,6 +187,7 @@ impl Recorder {
     pub fn finish(mut self, outcome: RunOutcome) -> Report {
         self.report.run.interrupted = outcome.interrupted;
         self.report.problems.extend(outcome.problems);
+        self.report.run.contacted = outcome.contacted;
         self.report.leftovers.extend(outcome.leftovers);
         self.report.run.finished_at = Some(engine::now());
         self.report.run.duration_ms = milliseconds(self.started.elapsed());

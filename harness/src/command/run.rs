@@ -21,13 +21,14 @@ use super::{
 };
 use crate::{
     cells::{self, CellOptions, Clusters, RunEvent},
-    cluster::{Cluster, ConnectError, ConnectOptions, SimulateOptions, connect, simulate},
+    cluster::{Cluster, ConnectError, ConnectOptions, SimulateOptions, connect, no_cluster, simulate},
     diagnostic::{Diagnostic, all_warnings},
+    effect::Effect,
     engine::{Options, Signals, make_directory},
     history::History,
     journal::state_directory,
     load::{Loaded, load},
-    plan::{Plan, RunIdentity, Selection, plan, select, shard},
+    plan::{Plan, PlannedCase, RunIdentity, Selection, plan, select, shard},
     redact::Secrets,
     safety::Safety,
 };
@@ -64,6 +65,10 @@ pub fn run(args: &RunArgs, quiet: bool, verbose: bool) -> u8 {
             return ERRORED;
         }
     };
+    if let Some(problem) = needs_a_cluster(args, &prepared.plan) {
+        show::diagnostics(&[problem]);
+        return ERRORED;
+    }
     remember(args, &mut prepared);
     let style = show::style(verbose);
     let live = Live::new(&prepared, args, style, quiet);
@@ -82,6 +87,16 @@ pub fn run(args: &RunArgs, quiet: bool, verbose: bool) -> u8 {
         out(&format!("reports: {}\n", directory.display()));
     }
     exit_code(&ran.report)
+}
+
+/// Without a cluster, no case may ask one.
+fn needs_a_cluster(args: &RunArgs, plan: &Plan) -> Option<Diagnostic> {
+    let asks = |case: &&PlannedCase| {
+        case.skip.is_none() && case.effects.iter().any(|effect| matches!(effect, Effect::Needs(_)))
+    };
+    let case = plan.cases.iter().find(asks).filter(|_| args.cluster.kind == ClusterKind::None)?;
+    let title = format!("{} asks a cluster, and --cluster none gives it none", case.id);
+    Some(Diagnostic::error(title).help("leave it out, or name a cluster: --cluster simulated, --cluster kubeconfig"))
 }
 
 /// Without a history that is named, what the same folder has of the run before.
@@ -166,6 +181,8 @@ pub fn execute_plan(
         let recorder = keeping.await.map_err(|error| format!("failed to keep the records: {error}"))?;
         let (kept, needed) = (outcome.kept.clone(), outcome.left_behind);
         let report = recorder.finish(outcome);
+        #[cfg(feature = "otel")]
+        trace(&report).await;
         // What is still to be taken back needs the programs that lie there.
         clean(&work, args.keep || needed);
         Ok(Ran { report, kept })
@@ -175,6 +192,17 @@ pub fn execute_plan(
     ran
 }
 
+/// A collector that does not answer is told of; the run is what it is.
+#[cfg(feature = "otel")]
+async fn trace(report: &Report) {
+    if crate::telemetry::is_wanted() {
+        match crate::telemetry::send(report).await {
+            Ok(trace) => err(&format!("trace: {trace}\n")),
+            Err(problem) => err(&format!("failed to send the trace: {problem}\n")),
+        }
+    }
+}
+
 /// The cluster that was named.
 pub(super) async fn provide(
     args: &ClusterArgs,
@@ -182,8 +210,18 @@ pub(super) async fn provide(
     work: &Path,
     secrets: &Secrets,
 ) -> Result<Cluster, ConnectError> {
-    if args.kind != ClusterKind::Simulated {
-        return connect(&ConnectOptions { secrets: secrets.clone(), ..args.connect_options() }, work).await;
+    let mut cluster = cluster(args, plan, work, secrets).await?;
+    cluster.speak_to_registries(&plan.registries);
+    Ok(cluster)
+}
+
+async fn cluster(args: &ClusterArgs, plan: &Plan, work: &Path, secrets: &Secrets) -> Result<Cluster, ConnectError> {
+    match args.kind {
+        ClusterKind::None => return no_cluster(work, secrets),
+        ClusterKind::Kubeconfig | ClusterKind::InCluster => {
+            return connect(&ConnectOptions { secrets: secrets.clone(), ..args.connect_options() }, work).await;
+        }
+        ClusterKind::Simulated => {}
     }
     let standard = SimulateOptions::default();
     let version = args.kubernetes.clone().unwrap_or(standard.version.clone());
@@ -195,7 +233,8 @@ fn options(args: &RunArgs, prepared: &Prepared, secrets: &Secrets) -> CellOption
     let simulated = args.cluster.kind == ClusterKind::Simulated;
     let state = simulated.then(|| prepared.run.directory.clone());
     let state = state.or_else(|| args.state_dir.clone()).or_else(state_directory);
-    let safety = state.map(|state| Safety {
+    let is_there = args.cluster.kind != ClusterKind::None;
+    let safety = state.filter(|_| is_there).map(|state| Safety {
         state,
         wait: args.wait.map(|wait| wait.0).unwrap_or_default(),
         inventory: !args.no_inventory,
@@ -203,7 +242,7 @@ fn options(args: &RunArgs, prepared: &Prepared, secrets: &Secrets) -> CellOption
     CellOptions {
         engine: Options {
             safety,
-            preflight: !args.no_preflight,
+            preflight: !args.no_preflight && is_there,
             jobs: args.jobs.max(1),
             fail_fast: args.fail_fast,
             keep: args.keep,

@@ -132,6 +132,7 @@ impl Concern {
                 (deed, Some(Subject::of(&watched.target(), namespace)))
             }
             Judged::Gained(_) => (Deed::Answer, None),
+            Judged::Stored(_) => (Deed::Pull, None),
         };
         let mut about = About::new(deed, title, subject, namespace);
         match (expectation, &mut about.subject) {

@@ -16,6 +16,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::registry::{RegistryMap, normal_image};
+
 /// One thing that follows from a step.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
@@ -158,6 +160,18 @@ impl Effect {
             }
         }
         self
+    }
+}
+
+impl Effect {
+    /// The same with what is pulled moved to other registries.
+    #[must_use]
+    pub fn moved(self, map: &RegistryMap) -> Self {
+        match self {
+            Self::PullsArtifact(reference) => Self::PullsArtifact(map.apply(&reference)),
+            Self::PullsImage(reference) if !map.is_empty() => Self::PullsImage(map.apply(&normal_image(&reference))),
+            other => other,
+        }
     }
 }
 

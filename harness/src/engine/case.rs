@@ -10,6 +10,7 @@ use super::{
     context::Context,
     converge::{Converged, Timing, converge},
     hopeless::PATIENCE,
+    inquire::inquire,
     probe::probe,
     record,
     shared::Shared,
@@ -21,7 +22,7 @@ use crate::{
     expectation::{Expectation, Subject},
     journal::Undo,
     language::{ActionStep, ExpectationStep, names_in},
-    plan::PlannedCase,
+    plan::{PlannedCase, Reachable},
     yaml::Node,
 };
 
@@ -29,6 +30,8 @@ use crate::{
 const ACTION: Duration = Duration::from_secs(300);
 /// How long the cluster may take to become as expected where nothing is said of it.
 const EXPECTATION: Duration = Duration::from_secs(10);
+/// How long registries may take to answer everything.
+const INQUIRY: Duration = Duration::from_secs(120);
 
 /// Why a case ended as it did.
 pub struct Ending {
@@ -40,6 +43,13 @@ pub struct Ending {
 
 /// Runs one case.
 pub async fn run(shared: &Shared, planned: &PlannedCase, index: usize) -> CaseRecord {
+    for Reachable { address, reason } in &planned.reachable {
+        if let Some(trouble) = shared.reachables.trouble(&shared.cluster, address).await {
+            let told = format!("{address} cannot be reached from here: {trouble}");
+            let reason = reason.as_ref().map_or(told.clone(), |reason| format!("{reason} ({told})"));
+            return record::unrun(planned, Verdict::Skipped, reason);
+        }
+    }
     let started = (Instant::now(), record::now());
     let mut running = Running {
         shared,
@@ -178,7 +188,11 @@ impl Running<'_> {
         let step = ExpectationStep::read(&node).map_err(|error| errored(error.to_string()))?;
         let started = Instant::now();
         let state = matches!(step.expectation.subject(), Subject::State(_));
-        let standard = if state { EXPECTATION } else { Duration::ZERO };
+        let standard = match step.expectation.subject() {
+            Subject::State(_) => EXPECTATION,
+            Subject::Gained(_) => Duration::ZERO,
+            Subject::Stored(_) => INQUIRY,
+        };
         let pace = self.shared.cluster.pace;
         let within = step.options.within.map_or(standard, |within| within.0);
         let deadline = started + pace.deadline(within);
@@ -199,6 +213,7 @@ impl Running<'_> {
                 converge(&context, expectation, timing).await
             }
             Subject::Gained(expectation) => probe(&mut context, last.as_ref(), expectation, &step.options).await,
+            Subject::Stored(wanted) => (inquire(&context, &wanted, within).await, 1),
         };
         let gained = context.gained.take();
         self.last = last;

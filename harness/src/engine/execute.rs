@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use meshproof_reports::{CaseRecord, ImageSeen, Verdict};
+use meshproof_reports::{CaseRecord, Contact, ImageSeen, Verdict};
 use tokio::{
     task::{Id, JoinSet},
     time::{Instant, sleep_until},
@@ -72,6 +72,8 @@ pub struct Outcome {
     pub images: Vec<ImageSeen>,
     /// Captured versions, by name.
     pub versions: BTreeMap<String, String>,
+    /// Every address that the run itself spoke to.
+    pub contacted: Vec<Contact>,
     /// What `keep` left on the cluster.
     pub kept: Vec<String>,
     /// What the run left behind or took, by comparison, a line each.
@@ -135,6 +137,7 @@ pub async fn execute(
     let interrupted = scheduler.run(signals).await;
     let mut outcome = Outcome { interrupted, ..end(&shared, stay, options, signals).await };
     outcome.images = shared.images.lock().expect("no holder panics").iter().cloned().collect();
+    outcome.contacted = shared.contacted();
     let captures = shared.captures.lock().expect("no holder panics");
     outcome.versions = captures
         .values()

@@ -74,12 +74,14 @@ pub fn milliseconds(duration: Duration) -> u64 {
 pub fn title(expectation: &Expectation) -> String {
     match expectation {
         Expectation::Absent(absent) => format!("no {}", absent.0.target().describe()),
+        Expectation::Artifact(artifact) => artifact.wanted().describe(),
         Expectation::Deployments(deployments) => match &deployments.names {
             Some(names) => format!("deployments {}", crate::expectation::enumerate(names)),
             None => "deployments".to_owned(),
         },
         Expectation::Html(html) => format!("html `{}`", html.select.text),
         Expectation::Http(_) => "the response".to_owned(),
+        Expectation::Image(image) => image.wanted().describe(),
         Expectation::Inventory(inventory) => {
             format!("exactly {} {}", inventory.names.len(), inventory.of.target().describe())
         }

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use meshproof_reports::ImageSeen;
+use meshproof_reports::{Contact, ImageSeen};
 use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -15,11 +15,13 @@ use super::{
     context::Context,
     event::{Event, Events},
     ledger::Ledger,
+    reachable::Reachables,
 };
 use crate::{
     cluster::{Cluster, Reach},
     diagnose::Budget,
     plan::RunIdentity,
+    registry::Traffic,
 };
 
 /// One run on one cluster.
@@ -36,6 +38,8 @@ pub struct Shared {
     pub images: Mutex<BTreeSet<ImageSeen>>,
     /// What was captured, by the number of the cell.
     pub captures: Mutex<BTreeMap<usize, BTreeMap<String, Value>>>,
+    /// Which addresses can be reached.
+    pub reachables: Reachables,
     /// How much may still be collected about cases that fail.
     pub diagnoses: Budget,
 }
@@ -61,6 +65,7 @@ impl Shared {
             events,
             images: Mutex::default(),
             captures: Mutex::default(),
+            reachables: Reachables::default(),
             diagnoses: Budget::default(),
         })
     }
@@ -68,6 +73,17 @@ impl Shared {
     /// Says what is worth knowing and no problem.
     pub fn note(&self, text: String) {
         let _ = self.events.send(Event::Note(text));
+    }
+
+    /// Every address that was spoken to until now.
+    pub fn contacted(&self) -> Vec<Contact> {
+        let all = self.cluster.registries.contacts().all();
+        let contact = |(address, traffic): (String, Traffic)| Contact {
+            address,
+            requests: traffic.requests,
+            bytes: traffic.bytes,
+        };
+        all.into_iter().map(contact).collect()
     }
 
     /// Says what concerns no case.

@@ -1,35 +1,43 @@
 //! What a scenario can expect, each verb in a file of its own.
 //!
 //! Expectations of cluster state are judged by pure functions over what the watches have seen; expectations of an output are
-//! judged over what the case's last program, command or request gave back.
+//! judged over what the case's last program, command or request gave back; those of registries, over what these answered.
 
 mod absent;
+mod artifact;
 mod cel;
 mod deployments;
 mod html;
 mod http;
+mod image;
 mod inventory;
 mod matcher;
 mod object;
 mod output;
 mod pods;
 mod services;
+mod stored;
 mod subset;
 mod target;
 #[cfg(test)]
 pub mod testing;
 
 pub use absent::Absent;
+pub use artifact::ArtifactExpectation;
 pub use cel::{CelError, evaluate, variables};
 pub use deployments::Deployments;
 pub use html::Html;
 pub use http::Http;
+pub use image::Image;
 pub use inventory::Inventory;
 pub use matcher::{Matcher, excerpt};
 pub use object::ObjectExpectation;
 pub use output::Output;
 pub use pods::Pods;
 pub use services::{ServicePort, Services, WantedService};
+pub use stored::{
+    Item, Kind as WantedKind, Seen, Verdict as StoredVerdict, Wanted, judge as judge_stored, look as look_at_stored,
+};
 pub use target::{Namespaces, Selection, Target};
 
 use std::sync::Arc;
@@ -45,12 +53,16 @@ use crate::{action::Gained, cluster::Object, effect::Scene};
 pub enum Expectation {
     /// That no such object is there.
     Absent(Absent),
+    /// OCI artifacts in registries.
+    Artifact(ArtifactExpectation),
     /// Deployments and how far they are.
     Deployments(Deployments),
     /// What an HTML document holds: the standard output or response body of the case's last action.
     Html(Html),
     /// What a response says: that of the case's last `http` action.
     Http(Http),
+    /// Container images in registries.
+    Image(Image),
     /// That the objects of a kind are exactly these.
     Inventory(Inventory),
     /// What an object, or each of several, is like.
@@ -87,6 +99,8 @@ pub enum Subject<'a> {
     State(&'a dyn Watched),
     /// What an action gave back.
     Gained(&'a dyn Answered),
+    /// What is in registries.
+    Stored(Wanted<'a>),
 }
 
 /// An expectation of cluster state.
@@ -114,9 +128,11 @@ impl Expectation {
     pub fn subject(&self) -> Subject<'_> {
         match self {
             Self::Absent(expectation) => Subject::State(expectation),
+            Self::Artifact(expectation) => Subject::Stored(expectation.wanted()),
             Self::Deployments(expectation) => Subject::State(expectation),
             Self::Html(expectation) => Subject::Gained(expectation),
             Self::Http(expectation) => Subject::Gained(expectation),
+            Self::Image(expectation) => Subject::Stored(expectation.wanted()),
             Self::Inventory(expectation) => Subject::State(expectation),
             Self::Object(expectation) => Subject::State(expectation),
             Self::Output(expectation) => Subject::Gained(expectation),
@@ -127,10 +143,12 @@ impl Expectation {
 }
 
 impl Expectation {
-    /// The rights that looking takes. An output has its own from the action that gives it.
+    /// The rights that looking takes, and the addresses. An output has its own from the action that gives it.
     pub fn effects(&self, scene: &mut Scene<'_>) {
-        if let Subject::State(watched) = self.subject() {
-            scene.watches(&watched.target());
+        match self.subject() {
+            Subject::State(watched) => scene.watches(&watched.target()),
+            Subject::Stored(wanted) => wanted.effects(scene),
+            Subject::Gained(_) => {}
         }
     }
 }

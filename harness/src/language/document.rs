@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::{
     check::CheckNode,
     formats::{Name, VersionRange},
+    source::SourceNode,
     step::{ActionNode, CollectNode, ExpectationNode},
     touch::TouchNode,
 };
@@ -57,6 +58,9 @@ pub struct Suite {
     /// What a cluster must be like before a run may begin on it.
     #[serde(default)]
     pub preflight: Vec<CheckNode>,
+    /// Where the images come from that the suite pulls: what `meshproof images` looks through.
+    #[serde(default)]
+    pub images: Vec<SourceNode>,
     /// What a simulated cluster finds outside of itself. Real clusters find what is there.
     pub simulated: Option<Surroundings>,
 }
@@ -76,6 +80,8 @@ pub struct IstioRelease {
     /// `registry/path`, beneath which the artifact and the images are.
     pub registry: Node,
     pub version: Node,
+    /// Others that have the same: a list.
+    pub mirrors: Option<Node>,
 }
 
 /// A group of cases that belong together.
@@ -156,7 +162,7 @@ pub struct Case {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Condition {
-    /// The variable that is asked about; give this or `kubernetes`.
+    /// The variable that is asked about; give this, `kubernetes` or `reachable`.
     pub variable: Option<Text>,
     /// That the variable has this value.
     pub is: Option<Node>,
@@ -170,6 +176,9 @@ pub struct Condition {
     pub range: Option<VersionRange>,
     /// That the cluster's version is of this range.
     pub kubernetes: Option<VersionRange>,
+    /// That this address can be reached from where Meshproof runs, `https://` if it has no scheme: its name is known, and something answers
+    /// there or refuses to. One that is reached and does not work is no reason to skip. An empty text asks nothing.
+    pub reachable: Option<Node>,
     /// What a reader is told where it does not hold; otherwise the condition itself is told.
     pub reason: Option<Node>,
 }

@@ -8,6 +8,7 @@ pub mod formats;
 mod quantity;
 mod schema;
 mod shape;
+mod source;
 mod step;
 mod touch;
 
@@ -19,6 +20,7 @@ pub use document::{
 pub use fill::{Filler, names_in};
 pub use schema::{document_schema, published_schema};
 pub use shape::{check_shape, prune};
+pub use source::{Source, SourceNode};
 pub use step::{
     ActionNode, ActionOptions, ActionStep, CollectNode, CollectStep, ExpectationNode, ExpectationOptions,
     ExpectationStep, StepError, UndoSpec,

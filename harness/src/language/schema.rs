@@ -41,8 +41,10 @@ pub fn published_schema() -> Value {
         json!({"type": "string", "pattern": r"\{\{.*\}\}", "description": "An expression, filled before the run."}),
     );
     // Elsewhere than in steps, values of a fixed type are read before variables have theirs.
-    let in_steps =
-        reachable(&definitions, &["ActionStep", "CollectStep", "ExpectationStep", "PreflightCheck", "Touch"]);
+    let in_steps = reachable(
+        &definitions,
+        &["ActionStep", "CollectStep", "ExpectationStep", "ImageSource", "PreflightCheck", "Touch"],
+    );
     for (name, definition) in &mut definitions {
         if in_steps.contains(name) {
             allow_expressions(definition);

@@ -564,7 +564,7 @@ mod tests {
     #[case("    expect: [{run: {}}]", "unknown expectation `run`; it is an action, which belongs in `do`")]
     #[case(
         "    expect: [{within: 5s}]",
-        "no expectation; give one of absent, deployments, html, http, inventory, object, output, pods, services"
+        "no expectation; give one of absent, artifact, deployments, html, http, image, inventory, object, output, pods, services"
     )]
     #[case(
         "    expect: [{pods: {selector: a=b, within: 5s}}]",

@@ -132,12 +132,12 @@ fn checked(node: &Node, schema: &serde_json::Value) -> Result<(), StepError> {
     if diagnostics.is_empty() { Ok(()) } else { Err(StepError(diagnostics)) }
 }
 
-fn read<'de, T: Deserialize<'de>>(node: &'de Node) -> Result<T, StepError> {
+pub(super) fn read<'de, T: Deserialize<'de>>(node: &'de Node) -> Result<T, StepError> {
     decode(node).map_err(|error| StepError(vec![error.into()]))
 }
 
 /// Two maps: one with the verb alone, one with everything else.
-fn split(node: &Node, is_verb: fn(&str) -> bool) -> (Node, Node) {
+pub(super) fn split(node: &Node, is_verb: fn(&str) -> bool) -> (Node, Node) {
     let (verb, options) = node.entries().iter().cloned().partition(|entry| is_verb(&entry.key.value));
     let map = |entries| Node { value: Value::Map(entries), span: node.span.clone() };
     (map(verb), map(options))

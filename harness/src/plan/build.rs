@@ -10,12 +10,13 @@ use serde_json::Value as Json;
 
 use super::{
     captures::{captured, check as check_captures},
-    cell::{Cell, RunIdentity, diagnose, kubernetes, release},
+    cell::{Cell, RunIdentity, diagnose, image_sources, kubernetes, releases},
     checks::{Reading, checks},
-    condition::{Pending, applies},
+    condition::{Pending, Reachable, applies},
     effects::{Stated, check_lists, effects},
     graph::{Graph, graph},
     matrix::{Sampling, cells, name_of},
+    sources::names as pulled_names,
     steps::Steps,
     variables::{Given, Values, resolve},
 };
@@ -24,6 +25,7 @@ use crate::{
     effect::Effect,
     language::{Case, Environment, Filler, KnownFailure, Scenario, TouchNode, VariableSpec, names_in},
     load::Loaded,
+    registry::{RegistryMap, Settings},
     yaml::{Node, Text},
 };
 
@@ -36,6 +38,8 @@ pub struct Choices {
     pub environment: Environment,
     /// Which cells of the matrix are planned.
     pub matrix: Sampling,
+    /// How registries are spoken to, and what references are moved to.
+    pub registries: Settings,
 }
 
 /// The cases of a run.
@@ -54,6 +58,8 @@ pub struct Plan {
     pub variables: Values,
     /// In order: cells, then the suite's own order.
     pub cases: Vec<PlannedCase>,
+    /// How registries are spoken to.
+    pub registries: Settings,
 }
 
 /// One case, ready to be run.
@@ -74,6 +80,8 @@ pub struct PlannedCase {
     pub skip: Option<String>,
     /// What the cluster has to say about whether it applies.
     pub pending: Vec<Pending>,
+    /// What must be reached for it to apply.
+    pub reachable: Vec<Reachable>,
     pub known_failure: Option<KnownFailure>,
     pub namespace: Option<String>,
     /// Its steps; expressions over captures are not filled yet.
@@ -105,6 +113,7 @@ pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec
         secrets: BTreeSet::new(),
         variables: Values::new(),
         cases: Vec::new(),
+        registries: choices.registries.clone(),
     };
     if loaded.suite_unread {
         // Without its variables, every expression would be a mistake.
@@ -112,7 +121,8 @@ pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec
     }
     let cells = cells(suite, choices, &mut diagnostics);
     for (index, cell) in cells.iter().enumerate() {
-        let given = Given { set: &choices.set, cell, environment: &choices.environment };
+        let map = &choices.registries.map;
+        let given = Given { set: &choices.set, cell, environment: &choices.environment, map };
         let name = name_of(cell);
         let identity = run.of_cell(index, &name);
         let (values, problems) = resolve(variables, &given, &identity.values());
@@ -128,21 +138,24 @@ pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec
         }
         // A variable without a value is taken for one that gets it later, so that mistakes elsewhere are seen all the same.
         let unresolved = names.iter().filter(|name| !values.contains_key(*name)).cloned();
-        let captured = captured.keys().cloned().chain(unresolved).collect();
+        let pulled = suite.iter().flat_map(|suite| pulled_names(&suite.images));
+        let captured = captured.keys().cloned().chain(unresolved).chain(pulled).collect();
         let mut cell = Cell {
             index,
             name,
             identity,
             kubernetes: kubernetes(cell),
-            release: None,
+            releases: Vec::new(),
             checks: Vec::new(),
             axes: cell.iter().map(|(axis, value)| (axis.clone(), value.to_json())).collect(),
             values,
             captured,
             diagnose: Vec::new(),
+            sources: Vec::new(),
         };
-        cell.release = release(suite, &cell, &mut diagnostics);
+        cell.releases = releases(suite, &cell, &mut diagnostics);
         cell.diagnose = diagnose(suite, &cell, &mut diagnostics);
+        cell.sources = image_sources(suite, &cell, variables, &mut diagnostics);
         let lists = suite.map_or(&*NO_LISTS, |suite| &suite.touches);
         let filler = cell.filler(&BTreeMap::new());
         let stated = Stated { lists, filler: &filler };
@@ -154,7 +167,7 @@ pub fn plan(loaded: &Loaded, choices: &Choices, run: &RunIdentity) -> (Plan, Vec
             let reading = Reading { variables, values: &cell.values, filler: &filler, namespace, run };
             cell.checks = checks(&suite.preflight, &reading, &mut diagnostics);
         }
-        let builder = Builder { loaded, graph: &graph, variables, lists, cell: Arc::new(cell) };
+        let builder = Builder { loaded, graph: &graph, variables, lists, cell: Arc::new(cell), map };
         let cases = builder.build(plan.cases.len(), &mut diagnostics);
         if resolved {
             plan.cases.extend(cases);
@@ -184,6 +197,8 @@ struct Builder<'a> {
     /// What the suite states of programs.
     lists: &'a IndexMap<Text, Vec<TouchNode>>,
     cell: Arc<Cell>,
+    /// What is pulled is moved by it.
+    map: &'a RegistryMap,
 }
 
 impl Builder<'_> {
@@ -221,8 +236,9 @@ impl Builder<'_> {
             Steps::of(case, filler, &|name| self.cell.captured.contains(name), diagnostics);
         let namespace = self.namespace(scenario, filler, diagnostics);
         let stated = Stated { lists: self.lists, filler };
-        let (effects, problems) = effects(&stated, &actions, &expectations, namespace.as_deref());
+        let (mut effects, problems) = effects(&stated, &actions, &expectations, namespace.as_deref());
         diagnostics.extend(problems);
+        effects.extend(applies.reachable.iter().map(|asked| Effect::Contacts(asked.address.clone())));
         if actions.is_empty() && expectations.is_empty() {
             diagnostics.push(
                 Diagnostic::error(format!("case `{}` does and expects nothing", case.name))
@@ -242,11 +258,15 @@ impl Builder<'_> {
             after: Vec::new(),
             skip: applies.skip,
             pending: applies.pending,
+            reachable: applies.reachable,
             known_failure: case.known_failure.clone(),
             namespace,
             actions,
             expectations,
-            effects: effects.into_iter().map(|effect| effect.without_run(&self.cell.identity.id)).collect(),
+            effects: effects
+                .into_iter()
+                .map(|effect| effect.without_run(&self.cell.identity.id).moved(self.map))
+                .collect(),
             cell: Arc::clone(&self.cell),
         }
     }

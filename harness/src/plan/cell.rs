@@ -9,14 +9,15 @@ use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 
 use super::{
-    checks::Check,
+    checks::{Check, Reading},
     matrix::{AxisValues, KUBERNETES_AXIS, KubernetesWish},
+    sources::sources,
     variables::Values,
 };
 use crate::{
     diagnostic::Diagnostic,
-    language::{CollectNode, CollectStep, Filler, StepError, Suite, names_in},
-    yaml::Node,
+    language::{CollectNode, CollectStep, Filler, StepError, Suite, VariableSpec, names_in},
+    yaml::{Node, Text},
 };
 
 /// Names that belong to one run.
@@ -47,7 +48,7 @@ pub struct Cell {
     /// The cluster that it wants; any will do for `None`.
     pub kubernetes: Option<KubernetesWish>,
     /// What a simulated cluster finds in registries.
-    pub release: Option<Release>,
+    pub releases: Vec<Release>,
     /// The value of each axis of the matrix that was not chosen otherwise.
     pub axes: IndexMap<String, Json>,
     pub values: Values,
@@ -56,6 +57,8 @@ pub struct Cell {
     pub checks: Vec<Check>,
     /// What is collected besides when a case fails; expressions over captures are not filled yet.
     pub diagnose: Vec<Node>,
+    /// Where images come from; expressions over captures are not filled yet.
+    pub sources: Vec<Node>,
 }
 
 impl RunIdentity {
@@ -97,20 +100,47 @@ pub fn kubernetes(cell: &AxisValues) -> Option<KubernetesWish> {
 }
 
 /// What the suite says that a simulated cluster of the cell finds.
-pub fn release(suite: Option<&Suite>, cell: &Cell, diagnostics: &mut Vec<Diagnostic>) -> Option<Release> {
-    let release = suite?.simulated.as_ref()?.istio.as_ref()?;
+pub fn releases(suite: Option<&Suite>, cell: &Cell, diagnostics: &mut Vec<Diagnostic>) -> Vec<Release> {
+    let release = suite.and_then(|suite| suite.simulated.as_ref()?.istio.as_ref());
+    let Some(release) = release else { return Vec::new() };
     let filler = cell.filler(&BTreeMap::new());
-    let mut text = |name: &str, node: &Node| {
+    let mut texts = |name: &str, node: &Node, wanted: &str| {
         let (filled, problems) = filler.fill(node);
-        let told = filled.as_str().map(str::to_owned);
+        let told: Option<Vec<String>> = match filled.to_json() {
+            Json::String(text) if wanted == "a string" => Some(vec![text]),
+            Json::Array(items) if wanted != "a string" => {
+                items.iter().map(|item| item.as_str().map(str::to_owned)).collect()
+            }
+            _ => None,
+        };
         if problems.is_empty() && told.is_none() {
-            let title = format!("`{name}` must be a string, not {}", filled.kind());
+            let title = format!("`{name}` must be {wanted}, not {}", filled.kind());
             diagnostics.push(Diagnostic::error(title).at(&node.span));
         }
         diagnostics.extend(problems);
-        told
+        told.unwrap_or_default()
     };
-    Some(Release { registry: text("registry", &release.registry)?, version: text("version", &release.version)? })
+    let mut registries = texts("registry", &release.registry, "a string");
+    let version = texts("version", &release.version, "a string").pop();
+    if let Some(node) = &release.mirrors {
+        registries.extend(texts("mirrors", node, "a list of strings"));
+    }
+    let Some(version) = version else { return Vec::new() };
+    registries.into_iter().map(|registry| Release { registry, version: version.clone() }).collect()
+}
+
+/// Where the suite says that its images come from.
+pub fn image_sources(
+    suite: Option<&Suite>,
+    cell: &Cell,
+    variables: &IndexMap<Text, VariableSpec>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<Node> {
+    let Some(suite) = suite else { return Vec::new() };
+    let filler = cell.filler(&BTreeMap::new());
+    let run = &cell.identity.id;
+    let reading = Reading { variables, values: &cell.values, filler: &filler, namespace: None, run };
+    sources(&suite.images, &reading, diagnostics)
 }
 
 /// What the suite wants to be collected, filled and read as far as that can be.

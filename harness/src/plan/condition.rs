@@ -19,12 +19,20 @@ pub struct Pending {
     pub reason: Option<String>,
 }
 
+/// A condition that only the network can answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reachable {
+    pub address: String,
+    pub reason: Option<String>,
+}
+
 /// What the variables say of a case.
 #[derive(Debug)]
 pub struct Applies {
     /// Why it does not apply, if so.
     pub skip: Option<String>,
     pub pending: Vec<Pending>,
+    pub reachable: Vec<Reachable>,
     pub diagnostics: Vec<Diagnostic>,
 }
 
@@ -35,7 +43,7 @@ pub fn applies<'a>(
     values: &Values,
     filler: &Filler,
 ) -> Applies {
-    let mut applies = Applies { skip: None, pending: Vec::new(), diagnostics: Vec::new() };
+    let mut applies = Applies { skip: None, pending: Vec::new(), reachable: Vec::new(), diagnostics: Vec::new() };
     for condition in conditions {
         let mistakes = mistakes(condition, variables, filler);
         if !mistakes.is_empty() {
@@ -45,6 +53,16 @@ pub fn applies<'a>(
         if let Some(kubernetes) = &condition.kubernetes {
             let reason = condition.reason.as_ref().and_then(|reason| told(reason, filler).ok());
             applies.pending.push(Pending { kubernetes: kubernetes.clone(), reason });
+        }
+        if let Some(address) = &condition.reachable {
+            match told(address, filler) {
+                Ok(address) if address.is_empty() => {}
+                Ok(address) => {
+                    let reason = condition.reason.as_ref().and_then(|reason| told(reason, filler).ok());
+                    applies.reachable.push(Reachable { address, reason });
+                }
+                Err(diagnostics) => applies.diagnostics.extend(diagnostics),
+            }
         }
         match holds(condition, values, filler) {
             Ok(None) => {}
@@ -81,12 +99,13 @@ fn mistakes(condition: &Condition, variables: &IndexMap<Text, VariableSpec>, fil
     let Some(variable) = &condition.variable else {
         let wrong = |title: &str| {
             let diagnostic = Diagnostic { span: place(condition), ..Diagnostic::error(title) };
-            vec![diagnostic.help("write `variable: name` beside what it must be, or `kubernetes: RANGE`")]
+            let help = "write `variable: name` beside what it must be, `kubernetes: RANGE` or `reachable: ADDRESS`";
+            vec![diagnostic.help(help)]
         };
-        return match (answered, &condition.kubernetes) {
+        return match (answered, condition.kubernetes.is_some() || condition.reachable.is_some()) {
             (true, _) => wrong("a condition asks about no variable"),
-            (false, None) => wrong("a condition asks nothing"),
-            (false, Some(_)) => Vec::new(),
+            (false, false) => wrong("a condition asks nothing"),
+            (false, true) => Vec::new(),
         };
     };
     let name = variable.as_str();
@@ -166,6 +185,7 @@ fn holds(condition: &Condition, values: &Values, filler: &Filler) -> Result<Opti
 mod tests {
     use rstest::rstest;
 
+    use super::Reachable;
     use crate::plan::testing::{PODS, planned, scenario, sound, suite};
 
     fn text(condition: &str) -> String {
@@ -202,9 +222,12 @@ mod tests {
     )]
     #[case(
         "{is: internet}",
-        "a condition asks about no variable; write `variable: name` beside what it must be, or `kubernetes: RANGE`"
+        "a condition asks about no variable; write `variable: name` beside what it must be, `kubernetes: RANGE` or `reachable: ADDRESS`"
     )]
-    #[case("{}", "a condition asks nothing; write `variable: name` beside what it must be, or `kubernetes: RANGE`")]
+    #[case(
+        "{}",
+        "a condition asks nothing; write `variable: name` beside what it must be, `kubernetes: RANGE` or `reachable: ADDRESS`"
+    )]
     #[case("{variable: network, range: '>=1.20'}", "`network` is not a version variable; give it `type: version`")]
     #[case(
         "{variable: network, in: [closed, intern]}",
@@ -218,6 +241,14 @@ mod tests {
         let mistakes = planned(&text(condition)).1;
         assert_eq!(mistakes.len(), 1, "{mistakes:#?}");
         assert!(mistakes[0].ends_with(expected), "{mistakes:#?}");
+    }
+
+    #[test]
+    fn what_the_network_has_to_answer_is_left_for_it() {
+        let plan = sound(&text("{reachable: 'https://{{ network }}.example', reason: 'no way to {{ network }}'}"));
+        let asked =
+            Reachable { address: "https://internet.example".to_owned(), reason: Some("no way to internet".to_owned()) };
+        assert_eq!((plan.cases[0].reachable.as_slice(), plan.cases[0].skip.as_deref()), (&[asked][..], None));
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod outlook;
 mod parts;
 mod select;
 mod shard;
+mod sources;
 mod steps;
 #[cfg(test)]
 mod testing;
@@ -24,7 +25,7 @@ pub use build::{Choices, Plan, PlannedCase, plan};
 pub use cell::{Cell, Release, RunIdentity};
 pub use checks::{Asked, Check};
 pub use claims::{Claim, claims};
-pub use condition::Pending;
+pub use condition::{Pending, Reachable};
 pub use matrix::{KubernetesWish, Sampling};
 pub use outlook::Outlook;
 pub use select::{Selection, select};

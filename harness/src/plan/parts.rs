@@ -34,7 +34,7 @@ impl Plan {
     /// What a simulated cluster that takes all cells finds in registries.
     pub fn releases(&self) -> Vec<Release> {
         let mut releases: Vec<Release> = Vec::new();
-        for release in self.cases.chunk_by(same_cell).filter_map(|cases| cases[0].cell.release.as_ref()) {
+        for release in self.cases.chunk_by(same_cell).flat_map(|cases| &cases[0].cell.releases) {
             if !releases.contains(release) {
                 releases.push(release.clone());
             }
@@ -59,6 +59,7 @@ impl Plan {
             digest: self.digest.clone(),
             files: self.files.clone(),
             secrets: self.secrets.clone(),
+            registries: self.registries.clone(),
             variables: self.variables.clone(),
         }
     }

@@ -148,6 +148,16 @@ fn expectation(written: &Node, filled: &Node, gives: Gives, waits: &dyn Fn(&str)
         Expectation::Object(object) => {
             (&object.cel, filled.get("object").and_then(|verb| verb.get("cel")), &["object"])
         }
+        Expectation::Image(image) => {
+            if image.in_output && gives != Gives::Output {
+                found.push(nothing_before(filled, "image").help("do `run` before it in the same case"));
+            }
+            if image.images.is_empty() && !image.in_output {
+                found
+                    .push(at_verb(filled, "image", "`image` names none").help("give it `images`, or `inOutput: true`"));
+            }
+            (&[], None, &[])
+        }
         Expectation::Output(output) => {
             (&output.json, filled.get("output").and_then(|verb| verb.get("json")), &["json"])
         }
@@ -166,11 +176,16 @@ fn expectation(written: &Node, filled: &Node, gives: Gives, waits: &dyn Fn(&str)
 
 /// Options that do nothing beside this verb.
 fn idle_options(node: &Node, step: &ExpectationStep) -> Vec<Diagnostic> {
-    let ExpectationOptions { settle, patience, .. } = &step.options;
-    let is_state = matches!(step.expectation.subject(), Subject::State(_));
+    let ExpectationOptions { settle, patience, hold, .. } = &step.options;
+    let (is_state, is_stored) = match step.expectation.subject() {
+        Subject::State(_) => (true, false),
+        Subject::Gained(_) => (false, false),
+        Subject::Stored(_) => (false, true),
+    };
     let idle = [
-        ("settle", settle.is_some() && is_state, "it is for `output`, `html` and `http`"),
+        ("settle", settle.is_some() && (is_state || is_stored), "it is for `output`, `html` and `http`"),
         ("patience", patience.is_some() && !is_state, "it is for the cluster's state"),
+        ("hold", hold.is_some() && is_stored, "registries are asked once"),
     ];
     let entries = node.entries();
     idle.into_iter()

@@ -12,6 +12,7 @@ use crate::{
         formats::{self, version},
         names_in,
     },
+    registry::RegistryMap,
     yaml::{self, Node, Text},
 };
 
@@ -49,6 +50,8 @@ pub struct Given<'a> {
     pub set: &'a IndexMap<String, String>,
     pub cell: &'a [(String, Node)],
     pub environment: &'a Environment,
+    /// Values that begin with a registry that is moved are moved.
+    pub map: &'a RegistryMap,
 }
 
 /// Finds the value of every variable; `built_in` are names that are always there. What has no value is left out, and reported.
@@ -119,7 +122,7 @@ impl Resolver<'_> {
         path.pop();
         match value {
             Some(value) => {
-                self.values.insert(name.to_owned(), value);
+                self.values.insert(name.to_owned(), self.given.map.apply_to_value(value));
             }
             None => {
                 self.failed.insert(name.to_owned());
@@ -326,7 +329,12 @@ matrix: {version: [1.19.0, 1.24.1]}
             set.iter().filter_map(|text| text.split_once('=')).map(|(name, value)| (name.to_owned(), value.to_owned()));
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(&file, environment).unwrap();
-        Choices { set: set.collect(), environment: read_environment(file.path()).unwrap(), matrix: Sampling::Variables }
+        Choices {
+            set: set.collect(),
+            environment: read_environment(file.path()).unwrap(),
+            matrix: Sampling::Variables,
+            ..Choices::default()
+        }
     }
 
     #[rstest]

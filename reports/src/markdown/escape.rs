@@ -8,7 +8,7 @@ use crate::text::{clean, one_line};
 const NOTHING: &str = "<!-- -->";
 
 /// One line of running text, also within a table.
-pub(super) fn inline(text: &str) -> String {
+pub(crate) fn inline(text: &str) -> String {
     let text = one_line(text);
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
@@ -45,7 +45,7 @@ pub(super) fn inline(text: &str) -> String {
 }
 
 /// One line, letter for letter, also within a table.
-pub(super) fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     // Within a table a bar ends the cell even here; an entity would be shown as it is.
     let text = one_line(text).replace('|', "\\|");
     let fence = "`".repeat(longest_run(&text) + 1);

@@ -7,12 +7,14 @@ mod escape;
 
 use crate::{
     exit::{Outcome, beyond_cases},
-    facts::{counts, each, ground, plain, set_aside, simulated, slowest},
+    facts::{counts, ground, set_aside, simulated, slowest},
+    grid::{Table, square},
     record::{CaseRecord, CellRecord, Report, Verdict},
     style::{count, duration, word},
 };
 use case::{line, story};
-use escape::{code, html, inline};
+use escape::html;
+pub(crate) use escape::{code, inline};
 
 /// Bytes that the stories of cases may fill together. What else there is stays well within the rest.
 const FOR_STORIES: usize = 40_000;
@@ -54,40 +56,27 @@ fn headline(report: &Report) -> String {
     text
 }
 
-/// A row for each cell of the matrix.
+/// One axis across, the others down; a list where the cells do not fit into a table.
 fn grid(report: &Report) -> String {
     if report.cells.len() < 2 {
         return String::new();
     }
-    let mut axes: Vec<&String> = Vec::new();
-    for axis in report.cells.iter().flat_map(|cell| cell.values.keys()) {
-        if !axes.contains(&axis) {
-            axes.push(axis);
-        }
-    }
-    let names = match axes.is_empty() {
-        true => vec!["cell".to_owned()],
-        false => axes.iter().map(|axis| inline(axis)).collect(),
+    let result = |cell: &CellRecord| {
+        let (verdict, text) = square(cell);
+        format!("{} {text}", case::mark(verdict))
     };
-    let mut text = format!("| {} | result |\n|{}\n", names.join(" | "), "---|".repeat(names.len() + 1));
-    let row = |cell: &CellRecord| {
-        let value = |axis: &&String| cell.values.get(*axis).map_or_else(String::new, |value| inline(&plain(value)));
-        let values = match axes.is_empty() {
-            true => vec![inline(&cell.name)],
-            false => axes.iter().map(value).collect(),
-        };
-        format!("| {} | {} |\n", values.join(" | "), result(cell))
+    let Some(Table { axis, columns, rows }) = Table::of(report).filter(|table| table.rows.len() <= MOST_ROWS) else {
+        let line = |cell: &CellRecord| format!("| {} | {} |\n", inline(&cell.name), result(cell));
+        let lines: Vec<_> = report.cells.iter().take(MOST_ROWS).map(line).collect();
+        return table(&["cell", "result"], &lines) + &more(report.cells.len(), MOST_ROWS);
     };
-    text.extend(report.cells.iter().take(MOST_ROWS).map(row));
-    text + &more(report.cells.len(), MOST_ROWS)
-}
-
-fn result(cell: &CellRecord) -> String {
-    if let Some(reason) = &cell.not_run {
-        return format!("· not run: {}", inline(reason));
-    }
-    let worst = case::WORST_FIRST.into_iter().find(|verdict| cell.summary.each().any(|(one, _)| one == *verdict));
-    format!("{} {}", worst.map_or("·", case::mark), each(cell.summary))
+    let heads: Vec<_> = std::iter::once(axis).chain(columns.iter().map(String::as_str)).map(inline).collect();
+    let line = |(name, squares): (&String, &Vec<Option<&CellRecord>>)| {
+        let squares: Vec<_> = squares.iter().map(|cell| cell.map_or_else(String::new, result)).collect();
+        format!("| {} | {} |\n", inline(name), squares.join(" | "))
+    };
+    let heads: Vec<_> = heads.iter().map(String::as_str).collect();
+    table(&heads, &rows.iter().map(line).collect::<Vec<_>>())
 }
 
 fn failures(report: &Report) -> String {
@@ -165,21 +154,21 @@ fn stood_on(report: &Report) -> String {
     table(&["", ""], &rows) + &more(images.len(), MOST_ROWS)
 }
 
-fn fold(title: &str, body: &str) -> String {
+pub(crate) fn fold(title: &str, body: &str) -> String {
     match body.is_empty() {
         true => String::new(),
         false => format!("<details><summary>{}</summary>\n\n{body}\n</details>\n", html(title)),
     }
 }
 
-fn table(heads: &[&str], rows: &[String]) -> String {
+pub(crate) fn table(heads: &[&str], rows: &[String]) -> String {
     match rows.is_empty() {
         true => String::new(),
         false => format!("| {} |\n|{}\n{}", heads.join(" | "), "---|".repeat(heads.len()), rows.concat()),
     }
 }
 
-fn more(all: usize, shown: usize) -> String {
+pub(crate) fn more(all: usize, shown: usize) -> String {
     if all > shown { format!("\nand {} more, in the whole report\n", all - shown) } else { String::new() }
 }
 

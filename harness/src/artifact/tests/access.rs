@@ -3,8 +3,8 @@
 use rstest::rstest;
 
 use super::*;
-use crate::artifact::PullFailure;
-use crate::artifact::testing::{Access, Fault, Login, Route, basic};
+use crate::registry::Blame;
+use crate::registry::testing::{Access, Fault, Login, Route, basic};
 
 const FOREVER: usize = usize::MAX;
 
@@ -54,7 +54,7 @@ async fn a_registry_gets_the_authorization_that_it_wants(#[case] access: Access,
 async fn no_leave_is_the_harness_failure(#[case] access: Access, #[case] config: &str, #[case] message: &str) {
     let (bench, _docker) = bench(access, config).await;
     let error = bench.pull().await.unwrap_err();
-    assert_eq!(error.kind(), PullFailure::Harness);
+    assert_eq!(error.blame(), Blame::Harness);
     assert!(error.to_string().contains(message), "{error}");
     assert!(error.hint().unwrap().contains("docker login"));
     let shown = format!("{error} {error:?}");
@@ -150,14 +150,14 @@ async fn a_token_service_that_is_down_is_asked_again(#[case] times: usize, #[cas
     bench.registry.fail(Route::Token, Fault::status(503), times);
     let result = bench.pull().await;
     assert_eq!(result.is_ok(), pulled);
-    assert!(matches!(result, Ok(_) | Err(PullError::Unavailable { attempts: 3, .. })));
+    assert!(matches!(result, Ok(_) | Err(PullError::Registry(RegistryError::Unavailable { attempts: 3, .. }))));
 }
 
 #[tokio::test]
 async fn a_broken_configuration_is_named_before_anything_is_sent() {
     let (bench, docker) = bench(Access::Anyone, "{").await;
     let error = bench.pull().await.unwrap_err();
-    assert_eq!(error.kind(), PullFailure::Harness);
+    assert_eq!(error.blame(), Blame::Harness);
     assert!(error.to_string().contains(docker.path().join("config.json").to_str().unwrap()), "{error}");
     assert!(bench.registry.all_seen().is_empty());
 }
@@ -169,5 +169,5 @@ async fn a_helper_that_cannot_be_run_matters_only_if_the_registry_asks() {
     open.pull().await.unwrap();
     let (closed, _docker) = bench(Access::Basic("ann", "secret"), config).await;
     let error = closed.pull().await.unwrap_err();
-    assert!(matches!(error, PullError::Credentials { .. }), "{error}");
+    assert!(matches!(error, PullError::Registry(RegistryError::Credentials { .. })), "{error}");
 }

@@ -5,8 +5,8 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::artifact::PullFailure::{self, Harness, Product};
-use crate::artifact::testing::{Fault, Route, gzip};
+use crate::registry::Blame::{self, Harness, Product};
+use crate::registry::testing::{Fault, Route, gzip};
 
 const ALWAYS: usize = usize::MAX;
 
@@ -72,7 +72,7 @@ async fn failure(bench: &Bench) -> PullError {
 #[tokio::test]
 async fn a_manifest_request_fails(
     #[case] fault: Fault,
-    #[case] kind: PullFailure,
+    #[case] kind: Blame,
     #[case] message: &str,
     #[case] requests: usize,
 ) {
@@ -80,7 +80,7 @@ async fn a_manifest_request_fails(
     bench.registry.fail(Route::Manifest, fault, ALWAYS);
     let error = failure(&bench).await;
     assert!(error.to_string().contains(message), "{error}");
-    assert_eq!((error.kind(), bench.registry.seen(Route::Manifest).len()), (kind, requests));
+    assert_eq!((error.blame(), bench.registry.seen(Route::Manifest).len()), (kind, requests));
 }
 
 #[rstest]
@@ -96,7 +96,7 @@ async fn a_manifest_request_fails(
 #[tokio::test]
 async fn a_layer_request_fails(
     #[case] fault: Fault,
-    #[case] kind: PullFailure,
+    #[case] kind: Blame,
     #[case] message: &str,
     #[case] requests: usize,
 ) {
@@ -104,7 +104,7 @@ async fn a_layer_request_fails(
     bench.registry.fail(Route::Blob, fault, ALWAYS);
     let error = failure(&bench).await;
     assert!(error.to_string().contains(message), "{error}");
-    assert_eq!((error.kind(), bench.registry.seen(Route::Blob).len()), (kind, requests));
+    assert_eq!((error.blame(), bench.registry.seen(Route::Blob).len()), (kind, requests));
 }
 
 #[rstest]
@@ -141,7 +141,7 @@ async fn a_connection_that_falls_silent_is_given_up_on(
     bench.registry.fail(route, fault, ALWAYS);
     let error = failure(&bench).await;
     assert!(error.to_string().contains(message) && error.to_string().contains("3 attempts"), "{error}");
-    assert_eq!(error.kind(), Harness);
+    assert_eq!(error.blame(), Harness);
 }
 
 #[tokio::test]
@@ -151,7 +151,7 @@ async fn no_connection_is_the_harness_failure() {
     bench.request.reference = format!("{}/{REPOSITORY}:1.24.0", listener.local_addr().unwrap());
     drop(listener);
     let error = failure(&bench).await;
-    assert!(matches!(error, PullError::Unreachable { attempts: 3, .. }), "{error}");
+    assert!(matches!(error, PullError::Registry(RegistryError::Unreachable { attempts: 3, .. })), "{error}");
     assert!(error.to_string().contains("Connection refused"), "{error}");
 }
 
@@ -161,7 +161,7 @@ async fn a_server_that_is_no_registry_is_not_taken_for_one_without_the_artifact(
     bench.registry.fail(Route::Manifest, Fault::status(404), ALWAYS);
     bench.registry.fail(Route::Root, Fault::status(404), ALWAYS);
     let error = failure(&bench).await;
-    assert!(matches!(error, PullError::NotARegistry { .. }), "{error}");
+    assert!(matches!(error, PullError::Registry(RegistryError::NotARegistry { .. })), "{error}");
 }
 
 #[tokio::test]
@@ -171,7 +171,7 @@ async fn a_tag_that_names_another_manifest_than_expected_fails() {
     bench.request.digest = Some(expected.clone());
     let error = failure(&bench).await;
     assert!(error.to_string().contains(&format!("expected the manifest {expected}, saw sha256:")), "{error}");
-    assert_eq!((error.kind(), bench.registry.seen(Route::Blob).len()), (Product, 0));
+    assert_eq!((error.blame(), bench.registry.seen(Route::Blob).len()), (Product, 0));
 }
 
 #[rstest]
@@ -185,7 +185,7 @@ async fn a_damaged_manifest_fails(#[case] by_digest: bool) {
         bench.request.reference = format!("{}/{REPOSITORY}@{digest}", bench.registry.host());
     }
     bench.registry.fail(Route::Manifest, Fault::Flipped { at: 100 }, ALWAYS);
-    assert!(matches!(failure(&bench).await, PullError::ManifestDigest { .. }));
+    assert!(matches!(failure(&bench).await, PullError::Registry(RegistryError::ManifestDigest { .. })));
 }
 
 #[tokio::test]
@@ -218,7 +218,7 @@ async fn a_container_image_is_no_artifact() {
     bench.registry.push_manifest(REPOSITORY, "1.24.0", media_type, manifest.to_string());
     let error = failure(&bench).await;
     assert!(error.to_string().contains("saw none among 1 (a container image)"), "{error}");
-    assert_eq!(error.kind(), Product);
+    assert_eq!(error.blame(), Product);
 }
 
 #[rstest]
@@ -235,7 +235,7 @@ async fn a_title_that_is_no_place_of_its_own_fails(#[case] titles: &[&str], #[ca
     let error = failure(&bench).await;
     assert!(matches!(error, PullError::UnsafeTitle { .. }), "{error}");
     assert!(error.to_string().ends_with(reason), "{error}");
-    assert_eq!((error.kind(), bench.registry.seen(Route::Blob).len()), (Product, 0));
+    assert_eq!((error.blame(), bench.registry.seen(Route::Blob).len()), (Product, 0));
 }
 
 #[rstest]
@@ -254,7 +254,10 @@ async fn a_layer_that_cannot_be_verified_fails(#[case] digest: &str, #[case] siz
     let media_type = "application/vnd.oci.image.manifest.v1+json";
     bench.registry.push_manifest(REPOSITORY, "1.24.0", media_type, manifest.to_string());
     let error = failure(&bench).await;
-    assert!(matches!(&error, PullError::ManifestInvalid { reason: seen, .. } if seen.contains(reason)), "{error}");
+    assert!(
+        matches!(&error, PullError::Registry(RegistryError::ManifestInvalid { reason: seen, .. }) if seen.contains(reason)),
+        "{error}"
+    );
 }
 
 #[rstest]
@@ -275,5 +278,5 @@ async fn an_archive_that_cannot_be_trusted_is_the_product_failure(#[case] layer:
     bench.push(&[Layer::file("good", "content"), layer]);
     let error = failure(&bench).await;
     assert!(error.to_string().contains(message), "{error}");
-    assert_eq!(error.kind(), Product);
+    assert_eq!(error.blame(), Product);
 }

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use rstest::rstest;
 
 use super::*;
-use crate::artifact::PullFailure;
-use crate::artifact::digest::Digest;
 use crate::artifact::pull;
-use crate::artifact::testing::{Fault, Route, gzip, tar};
+use crate::registry::Blame;
+use crate::registry::Digest;
+use crate::registry::testing::{Fault, Route, gzip, tar};
 
 fn paths(paths: &[&str]) -> Vec<PathBuf> {
     paths.iter().map(PathBuf::from).collect()
@@ -131,7 +131,7 @@ async fn layers_are_downloaded_side_by_side_but_not_all_at_once() {
     bench.push(&layers);
     bench.registry.fail(Route::Blob, Fault::Late(Duration::from_millis(30)), 10);
     assert_eq!(bench.pull().await.unwrap().files.len(), 10);
-    assert_eq!(bench.registry.most_in_flight(), bench.settings.concurrent_layers);
+    assert_eq!(bench.registry.most_in_flight(), crate::artifact::layers::CONCURRENT);
 }
 
 #[tokio::test]
@@ -164,15 +164,8 @@ async fn a_destination_that_cannot_be_made_is_the_harness_failure() {
     let bench = Bench::with_release().await;
     let file = bench.destination.path().join("file");
     fs::write(&file, "").unwrap();
-    let error = pull(
-        &bench.request,
-        &file.join("below"),
-        &crate::cluster::Reach::default(),
-        &crate::redact::Secrets::default(),
-    )
-    .await
-    .unwrap_err();
-    assert_eq!(error.kind(), PullFailure::Harness);
+    let error = pull(&bench.request, &file.join("below"), &bench.registries()).await.unwrap_err();
+    assert_eq!(error.blame(), Blame::Harness);
     assert!(error.to_string().contains("create"), "{error}");
 }
 
@@ -217,5 +210,5 @@ async fn dropping_a_pull_while_it_unpacks_publishes_nothing() {
 fn a_pull_can_be_spawned() {
     fn is_send(_: impl Send) {}
     let request = PullRequest { reference: String::new(), plain_http: false, digest: None, unpack: false };
-    is_send(pull(&request, Path::new(""), &crate::cluster::Reach::default(), &crate::redact::Secrets::default()));
+    is_send(pull(&request, Path::new(""), &Registries::default()));
 }

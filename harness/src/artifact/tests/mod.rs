@@ -10,10 +10,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::retry::RetryPolicy;
-use super::settings::Settings;
-use super::testing::{Item, Layer, TestRegistry, tar_gz};
-use super::{PullError, PullRequest, Pulled, pull_with};
+use super::{PullError, PullRequest, Pulled, pull};
+use crate::registry::testing::{Item, Layer, TestRegistry, tar_gz};
+use crate::registry::{Contacts, Registries, RegistryError, RetryPolicy, Settings};
 
 const REPOSITORY: &str = "container_service/istio/istioctl-tool";
 
@@ -54,8 +53,12 @@ impl Bench {
         self.registry.push_artifact(REPOSITORY, "1.24.0", layers)
     }
 
+    fn registries(&self) -> Registries {
+        Registries::new(self.settings.clone(), Contacts::default())
+    }
+
     async fn pull(&self) -> Result<Pulled, PullError> {
-        pull_with(&self.request, self.destination.path(), &self.settings).await
+        pull(&self.request, self.destination.path(), &self.registries()).await
     }
 
     /// Everything in the destination, with the content of files.

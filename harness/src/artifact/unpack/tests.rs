@@ -8,8 +8,8 @@ use rstest::rstest;
 use tempfile::TempDir;
 
 use super::*;
-use crate::artifact::PullFailure;
-use crate::artifact::testing::{Item, gzip, tar, tar_gz};
+use crate::registry::Blame;
+use crate::registry::testing::{Item, gzip, tar, tar_gz};
 
 /// A folder to unpack into, with something beside it that must stay as it is.
 struct Sandbox(TempDir);
@@ -48,7 +48,7 @@ fn refusal(items: &[Item]) -> String {
     let sandbox = Sandbox::new();
     let error = sandbox.unpack(&tar_gz(items), true, &Limits::default()).unwrap_err();
     assert!(sandbox.untouched());
-    assert_eq!(error.kind(), PullFailure::Product, "{error}");
+    assert_eq!(error.blame(), Blame::Product, "{error}");
     error.to_string()
 }
 
@@ -277,7 +277,7 @@ fn an_archive_that_cannot_be_read_is_the_harness_failure() {
         &Limits::default(),
         &AtomicBool::new(false),
     );
-    assert_eq!(result.unwrap_err().kind(), PullFailure::Harness);
+    assert_eq!(result.unwrap_err().blame(), Blame::Harness);
 }
 
 const NAMES: [&str; 12] =

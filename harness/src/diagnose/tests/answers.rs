@@ -24,15 +24,15 @@ fn a_program_says_why(#[case] output: &str, #[case] sentence: &str) {
 
 /// The reasons are those that pulling gives.
 #[rstest]
-#[case::missing(PullError::ManifestUnknown { artifact: ARTIFACT.into(), answer: "404 Not Found".into() }, false,
+#[case::missing(PullError::Registry(RegistryError::ManifestUnknown { reference: ARTIFACT.into(), answer: "404 Not Found".into() }), false,
     "artifact-missing", "the registry does not have the artifact registry.example/tool:1: expected its manifest, the registry answered 404 Not Found")]
-#[case::repository(PullError::RepositoryUnknown { artifact: ARTIFACT.into(), answer: "NAME_UNKNOWN".into() }, false,
+#[case::repository(PullError::Registry(RegistryError::RepositoryUnknown { reference: ARTIFACT.into(), answer: "NAME_UNKNOWN".into() }), false,
     "artifact-missing", "the registry does not have the artifact registry.example/tool:1: expected its repository, the registry answered NAME_UNKNOWN")]
-#[case::digest(PullError::LayerDigest { artifact: ARTIFACT.into(), file: "a.tar.gz".into(), expected: "sha256:1".into(), seen: "sha256:2".into() }, false,
+#[case::digest(PullError::Registry(RegistryError::BlobDigest { reference: ARTIFACT.into(), what: "`a.tar.gz`".into(), expected: "sha256:1".into(), seen: "sha256:2".into() }), false,
     "artifact-damaged", "the artifact registry.example/tool:1 is damaged: expected `a.tar.gz` with digest sha256:1, saw sha256:2")]
 #[case::archive(PullError::Archive { artifact: ARTIFACT.into(), file: "a.tar.gz".into(), error: ArchiveError::Broken { reason: "it ends early".into() } }, false,
     "artifact-damaged", "the artifact registry.example/tool:1 is damaged: unpack `a.tar.gz`: expected a complete archive, but it ends early")]
-#[case::away(PullError::Unreachable { artifact: ARTIFACT.into(), url: "https://registry.example/v2/".into(), attempts: 3, reason: "connection refused".into() }, true,
+#[case::away(PullError::Registry(RegistryError::Unreachable { reference: ARTIFACT.into(), url: "https://registry.example/v2/".into(), attempts: 3, reason: "connection refused".into() }), true,
     "registry-away", "the registry does not give registry.example/tool:1: expected an answer from https://registry.example/v2/, saw none in 3 attempts: connection refused")]
 fn an_artifact_that_is_not_pulled(
     #[case] error: PullError,

@@ -24,6 +24,7 @@ use crate::{
     artifact::{ArchiveError, PullError},
     cluster::Object,
     expectation::{Expectation, testing::expectation},
+    registry::RegistryError,
 };
 
 fn object(json: Value) -> Arc<Object> {

@@ -1,0 +1,240 @@
+//! An OCI layout on disk: everything that a suite pulls, by digest
+//! (<https://github.com/opencontainers/image-spec/blob/main/image-layout.md>).
+
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::registry::{Blob, Content, Descriptor, Digest, Manifest, Reference, Registries, RegistryError, Repository};
+
+/// The annotation by which a layout says what something in it is called.
+const NAME: &str = "org.opencontainers.image.ref.name";
+
+/// A folder with a layout.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    directory: PathBuf,
+}
+
+/// What a layout has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stored {
+    /// `registry/repository:tag`, as it was pulled.
+    pub reference: String,
+    pub digest: String,
+    pub media_type: String,
+    pub size: u64,
+}
+
+/// How much was copied.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Copied {
+    pub blobs: u64,
+    /// Those that were there already left out.
+    pub new: u64,
+    pub bytes: u64,
+}
+
+/// Why a layout is not made or read.
+#[derive(Debug, thiserror::Error)]
+pub enum LayoutError {
+    #[error("{0}")]
+    Registry(#[from] RegistryError),
+    #[error("{action} {}: {error}", path.display())]
+    Disk { action: &'static str, path: PathBuf, error: io::Error },
+    #[error("read the layout {}: {reason}", path.display())]
+    Broken { path: PathBuf, reason: String },
+}
+
+impl Layout {
+    /// Makes an empty one in `directory`, or goes on with one that is there.
+    pub fn make(directory: &Path) -> Result<Self, LayoutError> {
+        let blobs = directory.join("blobs").join("sha256");
+        fs::create_dir_all(&blobs).map_err(|error| LayoutError::Disk { action: "make", path: blobs, error })?;
+        let layout = Self { directory: directory.to_owned() };
+        layout.write("oci-layout", &json!({"imageLayoutVersion": "1.0.0"}).to_string())?;
+        Ok(layout)
+    }
+
+    pub fn open(directory: &Path) -> Result<Self, LayoutError> {
+        let path = directory.join("oci-layout");
+        match fs::metadata(&path) {
+            Ok(_) => Ok(Self { directory: directory.to_owned() }),
+            Err(error) => Err(LayoutError::Disk { action: "find", path, error }),
+        }
+    }
+
+    /// Names what is in it.
+    pub fn index(&self, stored: &[Stored]) -> Result<(), LayoutError> {
+        let manifests: Vec<_> = stored
+            .iter()
+            .map(|one| {
+                json!({
+                    "mediaType": one.media_type, "digest": one.digest, "size": one.size,
+                    "annotations": {NAME: one.reference, "io.containerd.image.name": one.reference},
+                })
+            })
+            .collect();
+        let index = json!({
+            "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests,
+        });
+        self.write("index.json", &format!("{index:#}\n"))
+    }
+
+    /// What is in it.
+    pub fn stored(&self) -> Result<Vec<Stored>, LayoutError> {
+        let path = self.directory.join("index.json");
+        let broken = |reason: String| LayoutError::Broken { path: path.clone(), reason };
+        let text = fs::read(&path).map_err(|error| broken(error.to_string()))?;
+        let index: Index = serde_json::from_slice(&text).map_err(|error| broken(error.to_string()))?;
+        let named = index.manifests.into_iter().filter_map(|descriptor| {
+            let reference = descriptor.annotations.get(NAME)?.clone();
+            let (digest, media_type) = (descriptor.digest.to_string(), descriptor.media_type.clone());
+            Some(Stored { reference, digest, media_type, size: descriptor.size })
+        });
+        Ok(named.collect())
+    }
+
+    /// Copies what a reference names into the layout, with everything that it names in turn.
+    pub async fn fetch(&self, repository: &Repository, copied: &mut Copied) -> Result<Manifest, LayoutError> {
+        let top = repository.manifest().await?;
+        for (manifest, _) in self.tree(repository, &top, true).await? {
+            let (_, blobs) = named(repository, &manifest)?;
+            for blob in blobs {
+                copied.blobs += 1;
+                let path = self.place(&blob.digest);
+                if self.has(&blob) {
+                    continue;
+                }
+                let part = path.with_extension("part");
+                repository.download(&blob, &part).await?;
+                fs::rename(&part, &path).map_err(|error| LayoutError::Disk { action: "write", path, error })?;
+                copied.new += 1;
+                copied.bytes += blob.size;
+            }
+            self.put(&manifest)?;
+        }
+        Ok(top)
+    }
+
+    /// Pushes what is stored as `stored` to `to`, everything that it names first.
+    pub async fn push(&self, stored: &Stored, to: &Repository, copied: &mut Copied) -> Result<(), LayoutError> {
+        let broken = |reason: String| LayoutError::Broken { path: self.directory.clone(), reason };
+        let digest: Digest = stored.digest.parse().map_err(broken)?;
+        let top = self.manifest(&digest, Some(stored.media_type.clone()))?;
+        for (manifest, by_tag) in self.tree(to, &top, false).await? {
+            let (_, blobs) = named(to, &manifest)?;
+            for blob in blobs {
+                copied.blobs += 1;
+                let content = self.read(&blob.digest)?;
+                if to.push_blob(&blob, content).await? {
+                    copied.new += 1;
+                    copied.bytes += blob.size;
+                }
+            }
+            let name = match (&to.reference.tag, by_tag) {
+                (Some(tag), true) => tag.clone(),
+                _ => manifest.digest.to_string(),
+            };
+            to.push_manifest(&name, &manifest).await?;
+        }
+        Ok(())
+    }
+
+    /// The manifests beneath one, those that are named first, with whether it is the one itself. `remote` ones are asked for.
+    async fn tree(
+        &self,
+        repository: &Repository,
+        top: &Manifest,
+        remote: bool,
+    ) -> Result<Vec<(Manifest, bool)>, LayoutError> {
+        let mut all = Vec::new();
+        let (children, _) = named(repository, top)?;
+        for child in children {
+            let manifest = match remote {
+                true => repository.manifest_of(&child).await?,
+                false => self.manifest(&child.digest, Some(child.media_type.clone()))?,
+            };
+            all.push((manifest, false));
+        }
+        all.push((top.clone(), true));
+        Ok(all)
+    }
+
+    fn manifest(&self, digest: &Digest, media_type: Option<String>) -> Result<Manifest, LayoutError> {
+        Ok(Manifest { digest: digest.clone(), media_type, bytes: self.read(digest)? })
+    }
+
+    /// Content of the layout, proved by its digest.
+    fn read(&self, digest: &Digest) -> Result<Bytes, LayoutError> {
+        let path = self.place(digest);
+        let content = match fs::read(&path) {
+            Ok(content) => Bytes::from(content),
+            Err(error) => return Err(LayoutError::Disk { action: "read", path, error }),
+        };
+        match Digest::of(&content, Some(digest)) {
+            seen if seen == *digest => Ok(content),
+            seen => Err(LayoutError::Broken { path, reason: format!("expected the digest {digest}, saw {seen}") }),
+        }
+    }
+
+    /// Whether the layout has the blob, whole.
+    fn has(&self, blob: &Blob) -> bool {
+        let length = fs::metadata(self.place(&blob.digest)).map(|metadata| metadata.len());
+        length.is_ok_and(|length| length == blob.size) && self.read(&blob.digest).is_ok()
+    }
+
+    fn put(&self, manifest: &Manifest) -> Result<(), LayoutError> {
+        let path = self.place(&manifest.digest);
+        fs::write(&path, &manifest.bytes).map_err(|error| LayoutError::Disk { action: "write", path, error })
+    }
+
+    fn write(&self, name: &str, text: &str) -> Result<(), LayoutError> {
+        let path = self.directory.join(name);
+        fs::write(&path, text).map_err(|error| LayoutError::Disk { action: "write", path, error })
+    }
+
+    fn place(&self, digest: &Digest) -> PathBuf {
+        let text = digest.to_string();
+        let (algorithm, hex) = text.split_once(':').unwrap_or(("sha256", &text));
+        self.directory.join("blobs").join(algorithm).join(hex)
+    }
+}
+
+#[derive(Deserialize)]
+struct Index {
+    manifests: Vec<Descriptor>,
+}
+
+/// Opens `reference` where the rules move it to.
+pub fn open(registries: &Registries, reference: &str) -> Result<Repository, RegistryError> {
+    registries.open(registries.reference(reference)?, None)
+}
+
+/// Opens `reference` exactly there.
+pub fn open_there(registries: &Registries, reference: &str) -> Result<Repository, RegistryError> {
+    let plain = registries.settings().is_plain(reference.split('/').next().unwrap_or_default());
+    registries.open(Reference::parse(reference, None, plain)?, None)
+}
+
+/// The manifests and the blobs that a manifest names, each once.
+fn named(repository: &Repository, manifest: &Manifest) -> Result<(Vec<Descriptor>, Vec<Blob>), RegistryError> {
+    let content = manifest
+        .content()
+        .map_err(|reason| RegistryError::ManifestInvalid { reference: repository.shown(), reason })?;
+    Ok(match content {
+        Content::Index { manifests } => (manifests, Vec::new()),
+        Content::Image { config, layers, .. } => {
+            let mut seen = BTreeSet::new();
+            let all = std::iter::once(config.blob("its config")).chain(layers.iter().map(|l| l.blob("its layer")));
+            (Vec::new(), all.filter(|blob| seen.insert(blob.digest.clone())).collect())
+        }
+    })
+}

@@ -1,0 +1,143 @@
+//! What a registry is asked, and what becomes of it: against the simulator's, which knows ranges and pushing.
+
+use std::{collections::BTreeMap, fs, time::Duration};
+
+use axum::{Router, extract::Request};
+use meshproof_simulator::{
+    clock::{Clock, Pace},
+    registry::{Access, Fault, File, Image, Registry, Rule},
+};
+use reqwest::StatusCode;
+use tokio::{net::TcpListener, time::Instant};
+
+use super::{testing::install_tls, *};
+
+const HOST: &str = "registry.example";
+
+/// A registry that is served on a port of this machine.
+struct Served {
+    registry: Registry,
+    address: String,
+}
+
+async fn served(access: impl FnOnce(&str) -> Access) -> Served {
+    install_tls();
+    let registry = Registry::new(Clock::new(Pace::Scaled(1000.0)));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    registry.add_host(HOST, access(&address));
+    let answering = registry.clone();
+    let answer = move |request: Request| {
+        let registry = answering.clone();
+        async move { registry.handle(HOST, request).await }
+    };
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await.unwrap() });
+    Served { registry, address }
+}
+
+fn settings() -> Settings {
+    let retry = RetryPolicy { first_pause: Duration::from_millis(1), ..RetryPolicy::default() };
+    Settings { retry, docker_config: None, ..Settings::default() }
+}
+
+fn open(served: &Served, name: &str, settings: Settings) -> Repository {
+    let registries = Registries::new(settings, Contacts::default());
+    let reference = registries.reference(&format!("{}/{name}", served.address)).unwrap();
+    registries.open(reference, Some(Instant::now() + Duration::from_secs(30))).unwrap()
+}
+
+/// The only layer of the artifact `a:1` with this content.
+async fn layer(served: &Served, content: &[u8], settings: Settings) -> (Repository, Blob) {
+    let file = File { name: "a.bin".to_owned(), content: content.to_vec().into() };
+    served.registry.push_files(HOST, "a", "1", &[file]);
+    let repository = open(served, "a:1", settings);
+    let Content::Image { layers, .. } = repository.manifest().await.unwrap().content().unwrap() else { panic!() };
+    (repository, layers[0].blob("`a.bin`"))
+}
+
+#[tokio::test]
+async fn a_download_that_is_cut_off_goes_on_where_it_ended() {
+    let served = served(|_| Access::Open).await;
+    let content: Vec<u8> = (0..1_000_000_u32).map(|byte| (byte % 251) as u8).collect();
+    let (repository, blob) = layer(&served, &content, settings()).await;
+    served.registry.faults().add(Rule::always(Fault::Truncated).of("a", Some(&blob.digest.to_string())).times(3));
+    let folder = tempfile::tempdir().unwrap();
+    repository.download(&blob, &folder.path().join("a")).await.unwrap();
+    assert!(fs::read(folder.path().join("a")).unwrap() == content);
+    // Beginning again each time would have taken half of it three times more.
+    let bytes = repository.registries.contacts().total().bytes;
+    assert!(bytes < content.len() as u64 + 10_000, "{bytes}");
+}
+
+#[tokio::test]
+async fn what_is_cached_is_proved_again_and_fetched_once() {
+    let served = served(|_| Access::Open).await;
+    let folder = tempfile::tempdir().unwrap();
+    let cached = || Settings { cache: Some(Cache::new(folder.path())), ..settings() };
+    let (first, blob) = layer(&served, b"content", cached()).await;
+    let path = first.cached(&blob, folder.path()).await.unwrap();
+    let (second, _) = layer(&served, b"content", cached()).await;
+    let before = second.registries.contacts().total().requests;
+    assert_eq!(second.cached(&blob, folder.path()).await.unwrap(), path);
+    assert_eq!(second.registries.contacts().total().requests, before);
+    fs::write(&path, "damaged").unwrap();
+    assert_eq!(second.cached(&blob, folder.path()).await.unwrap(), path);
+    assert_eq!(fs::read(&path).unwrap(), b"content");
+}
+
+#[tokio::test]
+async fn a_storm_of_refusals_is_waited_out_until_the_deadline() {
+    let served = served(|_| Access::Open).await;
+    served.registry.push_image(HOST, "a", "1", &Image::default());
+    let busy = Fault::Status { code: StatusCode::TOO_MANY_REQUESTS, retry_after: Some(0) };
+    served.registry.faults().add(Rule::always(busy.clone()).times(30));
+    open(&served, "a:1", settings()).manifest().await.unwrap();
+    served.registry.faults().add(Rule::always(busy));
+    let registries = Registries::new(settings(), Contacts::default());
+    let reference = registries.reference(&format!("{}/a:1", served.address)).unwrap();
+    let deadline = Instant::now() + Duration::from_millis(50);
+    let error = registries.open(reference, Some(deadline)).unwrap().manifest().await.unwrap_err();
+    assert!(matches!(&error, RegistryError::Unavailable { .. }), "{error}");
+    assert_eq!(error.blame(), Blame::Harness);
+}
+
+#[tokio::test]
+async fn a_reference_is_asked_for_where_it_was_moved_to() {
+    let served = served(|_| Access::Open).await;
+    served.registry.push_image(HOST, "mirror/istio/pilot", "1", &Image::default());
+    let rule = format!("docker.io/istio={}/mirror/istio", served.address);
+    let map = RegistryMap::parse([rule.as_str()]).unwrap();
+    let registries = Registries::new(Settings { map, ..settings() }, Contacts::default());
+    let reference = registries.reference("docker.io/istio/pilot:1").unwrap();
+    registries.open(reference, None).unwrap().manifest().await.unwrap();
+    let contacted: Vec<String> = registries.contacts().all().into_keys().collect();
+    assert_eq!(contacted, [format!("http://{}", served.address)]);
+}
+
+#[tokio::test]
+async fn each_repository_has_a_token_of_its_own() {
+    let token =
+        |address: &str| Access::Token { origin: format!("http://{address}"), users: BTreeMap::new(), anonymous: true };
+    let served = served(token).await;
+    for name in ["a", "b"] {
+        served.registry.push_image(HOST, name, "1", &Image::default());
+    }
+    let registries = Registries::new(settings(), Contacts::default());
+    for name in ["a:1", "b:1", "a:1"] {
+        let reference = registries.reference(&format!("{}/{name}", served.address)).unwrap();
+        registries.open(reference, None).unwrap().manifest().await.unwrap();
+    }
+    // Two that are refused, two tokens, and three that are answered.
+    assert_eq!(registries.contacts().total().requests, 7);
+}
+
+#[tokio::test]
+async fn authorities_that_cannot_be_read_are_named() {
+    install_tls();
+    let authorities = vec!["/nowhere/ca.pem".into()];
+    let registries = Registries::new(Settings { authorities, ..settings() }, Contacts::default());
+    let reference = registries.reference("registry.example/a:1").unwrap();
+    let error = registries.open(reference, None).unwrap_err();
+    assert!(error.to_string().contains("expected PEM certificates in /nowhere/ca.pem, but No such file"), "{error}");
+    assert_eq!(error.blame(), Blame::Harness);
+}
