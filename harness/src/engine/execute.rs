@@ -189,7 +189,7 @@ async fn enter(
 /// Whether the cluster is fit; `Err` is why not, or nothing where the run was interrupted meanwhile.
 async fn ask(shared: &Shared, plan: &Plan) -> Result<(), Vec<String>> {
     let findings = tokio::select! {
-        findings = Box::pin(preflight(&shared.cluster, plan)) => findings,
+        findings = preflight(&shared.cluster, plan) => findings,
         () = shared.cancel.cancelled() => return Err(Vec::new()),
     };
     for note in &findings.notes {

@@ -198,3 +198,43 @@ async fn what_a_program_left_is_a_failure_of_its_own_and_what_others_do_meanwhil
     assert_eq!(outcome.leftovers, ["left behind: clusterroles.rbac.authorization.k8s.io/forgotten"]);
     site.api("ClusterRole", "").delete("forgotten", &DeleteParams::default()).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undo_that_was_begun_is_done_again_whatever_it_had_left_to_see() {
+    let site = Site::new().await;
+    let (may, done) = (site.folder.path().join("may"), site.folder.path().join("done"));
+    let case = format!(
+        "
+- name: program
+  do:
+    - run: {{program: 'true'}}
+      undo:
+        unless: {{absent: {{kind: ConfigMap, name: of-the-program, namespace: default}}}}
+        do:
+          - run: {{program: sh, args: [-c, 'test -e {} && touch {}']}}
+          - delete: {{of: {{kind: ConfigMap, name: of-the-program, namespace: default}}, existing: true, ignoreNotFound: true}}
+  expect: [{{object: {{of: {{kind: ConfigMap, name: never, namespace: kube-public}}}}, within: 10m}}]",
+        may.display(),
+        done.display()
+    );
+    let going = site.go(&case).await;
+    site.until("Lease", LEASE_NAMESPACE, "meshproof-cluster").await;
+    site.put("installer", json!({"kind": "ConfigMap", "metadata": {"name": "of-the-program", "namespace": "default"}}))
+        .await;
+    let run = going.prepared.run.id.clone();
+    while !std::fs::read_to_string(site.state().join(format!("runs/{run}.journal"))).unwrap().contains("running") {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    going.kill().await;
+    let cluster = Arc::new(Site::connect(&site.simulated.kubeconfig, site.folder.path()).await);
+    let again = async || {
+        let entry = entries(&site.state()).unwrap().pop().unwrap();
+        recover(&cluster, &entry, &site.state(), unbounded_channel().0, &CancellationToken::new()).await.unwrap()
+    };
+    let left = again().await;
+    assert!(left[0].contains("left behind: the work of `true`"), "{left:?}");
+    assert_eq!(site.get("ConfigMap", "default", "of-the-program").await, None);
+    std::fs::write(&may, "").unwrap();
+    assert_eq!(again().await, [""; 0]);
+    assert!(done.exists(), "what failed was done once more");
+}
