@@ -94,7 +94,7 @@ impl Suite {
         let (running, heard) = (Arc::clone(&suite), signals.clone());
         let outcome = tokio::spawn(async move {
             let Suite { prepared, options, .. } = &*running;
-            Box::pin(execute(&prepared.plan, cluster, &prepared.run, options, sender, &heard)).await
+            execute(&prepared.plan, cluster, &prepared.run, options, sender, &heard).await
         });
         Going { events, outcome, collected, signals, suite, started }
     }
