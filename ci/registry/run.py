@@ -14,7 +14,7 @@ from tokens import PASSWORD, USER, TokenService
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SUITE = os.path.join(HERE, "..", "..", "scenarios", "nks-registry")
-MESHPROOF = os.path.abspath(sys.argv[1])
+MESHPROOF = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else sys.exit(__doc__)
 ONLY = sys.argv[2:]
 VERSION = "1.20.0"
 PATH = "container_service/istio"

@@ -112,6 +112,7 @@ pub(crate) fn ground(report: &Report) -> String {
 fn on(cluster: &Cluster) -> String {
     let Cluster { provider, context, kubernetes_version: version, .. } = cluster;
     match cluster.simulated {
+        _ if provider == "none" => "without a cluster".to_owned(),
         true => format!("on a simulated cluster, Kubernetes {version}"),
         false => format!("on {context} ({provider}), Kubernetes {version}"),
     }

@@ -119,7 +119,9 @@ fn counts(report: &Report, style: Style) -> Vec<String> {
 /// What a cell stood on.
 fn ground(cluster: &Cluster) -> String {
     let Cluster { provider, context, kubernetes_version: version, .. } = cluster;
-    one_line(&if cluster.simulated {
+    one_line(&if provider == "none" {
+        "without a cluster".to_owned()
+    } else if cluster.simulated {
         format!("simulated cluster, Kubernetes {version}: nothing was tested on a real one")
     } else {
         format!("on {context} ({provider}), Kubernetes {version}")

@@ -50,7 +50,7 @@ impl Pull {
             unpack: true,
         };
         let pulled = tokio::select! {
-            pulled = pull(&request, &folder, &context.cluster.registries) => pulled,
+            pulled = Box::pin(pull(&request, &folder, &context.cluster.registries)) => pulled,
             () = tokio::time::sleep_until(context.deadline) => {
                 return Err(Undone::Errored(format!("{} was not pulled before the deadline", self.artifact)));
             }

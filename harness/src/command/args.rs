@@ -47,9 +47,9 @@ pub enum Command {
     /// Ask a cluster whether a run could begin on it, and change nothing.
     Preflight(PreflightArgs),
     /// Show every artifact and image that a suite pulls, by really generating its manifests.
-    Images(ImagesArgs),
+    Images(Box<ImagesArgs>),
     /// Carry everything that a suite needs to where no other network is.
-    Bundle(BundleArgs),
+    Bundle(Box<BundleArgs>),
     /// Keep a simulated cluster running, for kubectl and other clients.
     Simulate(SimulateArgs),
     /// Check scenario files and report every mistake.

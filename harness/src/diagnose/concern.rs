@@ -50,6 +50,8 @@ pub enum Deed {
     Absence,
     /// Expects something of what an action gave back.
     Answer,
+    /// Expects something of what is in registries.
+    Stored,
 }
 
 /// The objects of one kind that a step names.
@@ -132,7 +134,7 @@ impl Concern {
                 (deed, Some(Subject::of(&watched.target(), namespace)))
             }
             Judged::Gained(_) => (Deed::Answer, None),
-            Judged::Stored(_) => (Deed::Pull, None),
+            Judged::Stored(_) => (Deed::Stored, None),
         };
         let mut about = About::new(deed, title, subject, namespace);
         match (expectation, &mut about.subject) {
@@ -169,7 +171,10 @@ impl Concern {
 
     /// The last step that did something, which an expectation of an answer is about.
     pub fn last_action(&self) -> Option<&About> {
-        self.0.iter().rev().find(|about| !matches!(about.deed, Deed::State | Deed::Absence | Deed::Answer))
+        self.0
+            .iter()
+            .rev()
+            .find(|about| !matches!(about.deed, Deed::State | Deed::Absence | Deed::Answer | Deed::Stored))
     }
 
     /// Every step, the one that decided first.

@@ -169,6 +169,14 @@ impl Effect {
     pub fn moved(self, map: &RegistryMap) -> Self {
         match self {
             Self::PullsArtifact(reference) => Self::PullsArtifact(map.apply(&reference)),
+            Self::Contacts(address) => match address.split_once("://") {
+                Some((scheme, place)) => {
+                    let moved = map.apply(place);
+                    let registry = moved.split('/').next().unwrap_or_default();
+                    Self::Contacts(if moved == place { address } else { format!("{scheme}://{registry}") })
+                }
+                None => Self::Contacts(address),
+            },
             Self::PullsImage(reference) if !map.is_empty() => Self::PullsImage(map.apply(&normal_image(&reference))),
             other => other,
         }

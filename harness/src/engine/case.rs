@@ -228,6 +228,9 @@ impl Running<'_> {
                 &self.shared.cluster.connection.context,
             )];
         }
+        if let Subject::Stored(wanted) = step.expectation.subject() {
+            self.look = wanted.look().into_iter().collect();
+        }
         let result = conclude(converged, within);
         let ending = result.as_ref().err();
         self.steps.push(StepRecord {

@@ -115,10 +115,10 @@ pub async fn execute(
         Ok(shared) => Arc::new(shared),
         Err(problem) => return refused(problem),
     };
-    let stay = match enter(&shared, plan, run, options).await {
+    let stay = match Box::pin(enter(&shared, plan, run, options)).await {
         Ok(stay) => stay,
         Err(mut problems) => {
-            let ended = end(&shared, None, options, signals).await;
+            let ended = Box::pin(end(&shared, None, options, signals)).await;
             problems.extend(ended.problems);
             return Outcome { problems, interrupted: signals.interrupt.is_cancelled(), ..ended };
         }
@@ -135,7 +135,7 @@ pub async fn execute(
         blocked_by: BTreeMap::new(),
     };
     let interrupted = scheduler.run(signals).await;
-    let mut outcome = Outcome { interrupted, ..end(&shared, stay, options, signals).await };
+    let mut outcome = Outcome { interrupted, ..Box::pin(end(&shared, stay, options, signals)).await };
     outcome.images = shared.images.lock().expect("no holder panics").iter().cloned().collect();
     outcome.contacted = shared.contacted();
     let captures = shared.captures.lock().expect("no holder panics");

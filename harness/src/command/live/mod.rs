@@ -49,6 +49,7 @@ impl Live {
                         format!("simulated cluster (Kubernetes {version}); a real one: --cluster kubeconfig")
                     }
                     (true, true) => "simulated clusters; real ones: --cluster kubeconfig".to_owned(),
+                    (false, _) if cluster.provider == "none" => "without a cluster".to_owned(),
                     (false, _) => format!("{} {} (Kubernetes {version})", cluster.provider, cluster.context),
                 };
                 if !self.told.contains(&told) {

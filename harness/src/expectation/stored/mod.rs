@@ -15,6 +15,7 @@ use crate::{
     effect::{Effect, Scene},
     images::images_in_text,
     language::formats::Quantity,
+    registry::{host_of, is_loopback},
 };
 
 /// All that is wanted of what is in registries.
@@ -135,12 +136,20 @@ impl Wanted<'_> {
         format!("{noun} {}{place}", super::enumerate(&names))
     }
 
+    /// A command by which a person sees one of them.
+    pub fn look(&self) -> Option<String> {
+        let item = self.item(self.names.first()?);
+        // The last registry is the one that is held against the others.
+        Some(format!("oras manifest fetch {}", item.references.last()?))
+    }
+
     /// The addresses that are asked.
     pub fn effects(&self, scene: &mut Scene<'_>) {
         for item in self.items(None).unwrap_or_else(|_| self.names.iter().map(|name| self.item(name)).collect()) {
             for reference in item.references {
                 let registry = reference.split('/').next().unwrap_or_default();
-                scene.effects.push(Effect::Contacts(format!("https://{registry}")));
+                let scheme = if is_loopback(host_of(registry)) { "http" } else { "https" };
+                scene.effects.push(Effect::Contacts(format!("{scheme}://{registry}")));
             }
         }
     }
