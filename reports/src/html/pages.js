@@ -34,6 +34,14 @@ const mergedRuns = () => {
       h("tbody", null, runs.map((run) => h("tr", null, cells(run).map((value) => h("td", null, value))))))));
 };
 
+const contacted = () => {
+  const all = report.run.contacted ?? [];
+  if (all.length === 0) return "";
+  return h("section", { class: "card" }, h("h2", null, "Spoken to"), scroller("Addresses", h("table", { class: "small" },
+    h("thead", null, h("tr", null, ["Address", "Requests", "Bytes"].map((name) => h("th", { scope: "col" }, name)))),
+    h("tbody", null, all.map(({ address, requests, bytes }) => h("tr", null, h("td", { class: "mono" }, address), h("td", null, requests.toLocaleString("en")), h("td", null, bytes.toLocaleString("en"))))))));
+};
+
 const environmentPage = () => [
   h("h1", { tabindex: "-1" }, "Environment"),
   h("div", { class: "columns" },
@@ -43,4 +51,5 @@ const environmentPage = () => [
     h("section", { class: "card" }, h("h2", null, "Variables"), facts(Object.entries(report.suite.variables).map(([name, value]) => [name, h("span", { class: "mono" }, shown(value))]))),
     report.cells.map(clusterCard)),
   mergedRuns(),
+  contacted(),
 ];
