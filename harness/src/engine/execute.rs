@@ -225,6 +225,10 @@ async fn end(shared: &Shared, stay: Option<Stay>, options: &Options, signals: &S
         outcome.kept = kept(shared);
     }
     outcome.left_behind = !shared.ledger.things().is_empty();
+    // A simulated cluster ends with its process, and all that is on it.
+    if outcome.left_behind && !options.keep && options.safety.is_some() && shared.cluster.simulator.is_none() {
+        shared.note(format!("`meshproof clean --run {}` takes back what is left", shared.run_id));
+    }
     if !outcome.left_behind
         && let Err(error) = shared.ledger.end()
     {
