@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 
 const KNOWN = [process.env.MESHPROOF_CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-const executablePath = KNOWN.find((path) => path && existsSync(path));
+export const executablePath = KNOWN.find((path) => path && existsSync(path));
 
 /** Opens a file. `troubles` gathers errors of the page, and whatever it would fetch. */
 export const open = async (file, look = {}) => {

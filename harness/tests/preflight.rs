@@ -174,6 +174,46 @@ async fn a_namespace_that_refuses_the_pods_is_told() {
 }
 
 #[tokio::test]
+async fn a_namespace_that_is_being_deleted_is_told_with_who_holds_it() {
+    let site = Site::guide(&["namespace=shop"]).await;
+    for name in ["shop", "elsewhere"] {
+        let metadata = json!({"finalizers": ["shop.example/hold"]});
+        site.put(&format!("/api/v1/namespaces/{name}"), json!({"kind": "Namespace", "metadata": metadata})).await;
+        let gone = Verb::Delete { propagation: "Background", uid: None };
+        site.cluster.once(&format!("/api/v1/namespaces/{name}"), &gone).await.unwrap();
+    }
+    let findings = site.ask().await;
+    let problem = Site::only(&findings);
+    assert!(problem.what.starts_with("the namespace shop is being deleted: held by shop.example/hold"), "{problem}");
+}
+
+#[rstest]
+#[case::of_all(json!({}), 1, 0)]
+#[case::of_some(json!({"namespaceSelector": {"matchLabels": {"a": "b"}}}), 0, 1)]
+#[case::that_may_fail(json!({"failurePolicy": "Ignore"}), 0, 0)]
+#[case::of_nothing_that_is_made(json!({"rules": [{"apiGroups": ["batch"], "apiVersions": ["v1"], "operations": ["*"], "resources": ["*"]}]}), 0, 0)]
+#[case::with_a_server(json!({"clientConfig": {"service": {"name": "kubernetes", "namespace": "default"}}}), 0, 0)]
+#[tokio::test]
+async fn a_webhook_without_a_server_is_told(#[case] more: Value, #[case] problems: usize, #[case] notes: usize) {
+    let site = Site::suite("", "apply: {objects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}]}").await;
+    let mut webhook = json!({"name": "hook.shop.example", "admissionReviewVersions": ["v1"], "sideEffects": "None",
+        "clientConfig": {"service": {"name": "nowhere", "namespace": "default"}},
+        "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["configmaps"]}]});
+    webhook.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/broken";
+    site.put(path, json!({"kind": "ValidatingWebhookConfiguration", "webhooks": [webhook]})).await;
+    let findings = site.ask().await;
+    assert_eq!((findings.problems.len(), findings.notes.len()), (problems, notes), "{findings:#?}");
+    for finding in findings.problems.iter().chain(&findings.notes) {
+        assert!(
+            finding.what.contains("hook.shop.example") && finding.what.contains("no Service nowhere in default"),
+            "{finding}"
+        );
+        assert!(finding.what.contains("ConfigMap"), "{finding}");
+    }
+}
+
+#[tokio::test]
 async fn a_quota_that_leaves_too_little_is_told() {
     let site = Site::guide(&["namespace=shop"]).await;
     site.namespace("shop", json!({})).await;

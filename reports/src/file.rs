@@ -80,16 +80,22 @@ fn rest_after(write: Duration) -> Duration {
     write * 9
 }
 
-/// Writes beside the file and renames, which is atomic within a directory.
-fn replace(dir: &Path, name: &str, text: &str) -> Result<(), WriteError> {
-    let path = dir.join(name);
+/// Writes a file in a single step, so that nobody reads half of it. Who may read it says the umask.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    let dir = path.parent().filter(|dir| *dir != Path::new("")).unwrap_or(Path::new("."));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // Writes beside the file and renames, which is atomic within a directory.
     let write = || {
-        let mut file = beside(dir, name)?;
-        file.write_all(text.as_bytes())?;
-        file.persist(&path)?;
+        let mut file = beside(dir, &name)?;
+        file.write_all(bytes)?;
+        file.persist(path)?;
         Ok(())
     };
-    write().map_err(|source| WriteError::File { path: path.clone(), source })
+    write().map_err(|source| WriteError::File { path: path.to_owned(), source })
+}
+
+fn replace(dir: &Path, name: &str, text: &str) -> Result<(), WriteError> {
+    write_file(&dir.join(name), text.as_bytes())
 }
 
 fn beside(dir: &Path, name: &str) -> io::Result<tempfile::NamedTempFile> {

@@ -38,7 +38,9 @@ pub use case::case_line;
 pub use diagnosis::{Diagnosis, Evidence, EvidenceKind};
 pub use diff::{Change, Changed, DIFF_VERSION, Diff, Known, KnownState, Side, Slower, SlowerCase};
 pub use exit::{ERRORED, FAILED, INTERRUPTED, Outcome, PASSED, exit_code};
-pub use file::{JUNIT_XML, Keeper, REPORT_HTML, REPORT_JSON, REPORT_MD, WriteError, write_all, write_final};
+pub use file::{
+    JUNIT_XML, Keeper, REPORT_HTML, REPORT_JSON, REPORT_MD, WriteError, write_all, write_file, write_final,
+};
 pub use html::to_html;
 pub use json::{ReadError, from_json, json_schema, to_json};
 pub use junit::to_junit;

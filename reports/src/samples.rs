@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::{
     diagnosis::{Diagnosis, Evidence, EvidenceKind},
     record::{
-        CaseRecord, CellRecord, Cluster, FileDigest, ImageSeen, Moment, MomentKind, Place, Report, RunInfo,
+        CaseRecord, CellRecord, Cluster, Contact, FileDigest, ImageSeen, Moment, MomentKind, Place, Report, RunInfo,
         SCHEMA_VERSION, StepRecord, SuiteInfo, Summary,
         Verdict::{self, Blocked, Errored, Failed, Flaky, KnownFail, NotRun, Passed, Skipped},
     },
@@ -182,6 +182,8 @@ pub(crate) fn mixed() -> Report {
         because("install/uninstall", KnownFail, "https://github.com/istio/istio/issues/1 until 2027-01-31"),
         case("install/again", Some(Passed)),
     ]);
+    report.run.contacted =
+        vec![Contact { address: "https://registry.example".to_owned(), requests: 12, bytes: 40_960 }];
     report.problems.push(
         "the namespace mp-7f3a is still terminating after 5m: pod reviews-v3-7d8f has the finalizer example.com/x"
             .to_owned(),

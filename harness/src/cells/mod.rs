@@ -3,6 +3,7 @@
 mod contexts;
 mod event;
 mod ground;
+mod outcome;
 mod queue;
 mod run;
 mod worker;
@@ -10,5 +11,6 @@ mod worker;
 pub use contexts::read_contexts;
 pub use event::{RunEvent, RunEvents};
 pub use ground::Clusters;
-pub use run::{CellOptions, Repeat, RunOutcome, run};
+pub use outcome::RunOutcome;
+pub use run::{CellOptions, Repeat, run};
 pub use worker::named;

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, ops::Range, path::Path, sync::Arc};
 
-use meshproof_reports::{Contact, Verdict};
+use meshproof_reports::Verdict;
 use tokio::{
     task::{Id, JoinError, JoinSet},
     time::Instant,
@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     event::{RunEvent, RunEvents},
     ground::{Clusters, Ground},
+    outcome::RunOutcome,
     queue::{Queue, Waiting},
-    worker::{Job, Left, work},
+    worker::{Job, work},
 };
 use crate::{
     cluster::ConnectOptions,
@@ -50,23 +51,6 @@ impl Default for Repeat {
     }
 }
 
-/// What a run leaves besides its records.
-#[derive(Debug, Default)]
-pub struct RunOutcome {
-    /// Whether a signal or the run's timeout ended it.
-    pub interrupted: bool,
-    /// What went wrong outside of cases, each a sentence.
-    pub problems: Vec<String>,
-    /// What the user asked to be left on clusters.
-    pub kept: Vec<String>,
-    /// What the run left on clusters, took from them or changed, by comparison, a line each.
-    pub leftovers: Vec<String>,
-    /// Whether something is still to be taken back.
-    pub left_behind: bool,
-    /// Every address that the run itself spoke to, sorted.
-    pub contacted: Vec<Contact>,
-}
-
 /// Runs every cell of the plan that a cluster can prove. Each case's record is sent as it ends; all have a verdict when this returns,
 /// but for those of cells whose cluster could not be reached.
 pub async fn run(
@@ -96,7 +80,7 @@ pub async fn run(
         running: JoinSet::new(),
         tasks: HashMap::new(),
         idle: Vec::new(),
-        left: Left::default(),
+        left: RunOutcome::default(),
     };
     let unreached = owner.reach(clusters, &run.directory).await;
     owner.run().await;
@@ -113,12 +97,12 @@ struct Owner<'a> {
     deadline: Option<Instant>,
     /// Whether a case has failed or errored.
     failed: CancellationToken,
-    running: JoinSet<(Ground, Left)>,
+    running: JoinSet<(Ground, RunOutcome)>,
     /// The cell of each task, for those that end without giving anything back.
     tasks: HashMap<Id, usize>,
     /// Grounds that have nothing to do; when a run is over, all of them.
     idle: Vec<Ground>,
-    left: Left,
+    left: RunOutcome,
 }
 
 impl Owner<'_> {
@@ -222,17 +206,12 @@ impl Owner<'_> {
         self.tasks.insert(task.id(), place);
     }
 
-    fn ended(&mut self, ended: Result<(Id, (Ground, Left)), JoinError>) {
+    fn ended(&mut self, ended: Result<(Id, (Ground, RunOutcome)), JoinError>) {
         match ended {
-            Ok((id, (ground, Left { interrupted, problems, kept, leftovers, behind, contacted }))) => {
+            Ok((id, (ground, left))) => {
                 self.tasks.remove(&id);
                 self.idle.push(ground);
-                self.left.interrupted |= interrupted;
-                self.left.problems.extend(problems);
-                self.left.kept.extend(kept);
-                self.left.leftovers.extend(leftovers);
-                self.left.behind |= behind;
-                self.left.contacted.extend(contacted);
+                self.left.add(left);
             }
             // The others go on; its cases have no verdict, and its cluster is used no more.
             Err(error) => {
@@ -274,15 +253,7 @@ impl Owner<'_> {
         self.left.interrupted |= !rest.is_empty()
             && (self.signals.interrupt.is_cancelled()
                 || self.deadline.is_some_and(|deadline| Instant::now() >= deadline));
-        let Left { interrupted, problems, kept, leftovers, behind, contacted } = self.left;
-        RunOutcome {
-            interrupted,
-            problems,
-            kept,
-            leftovers,
-            left_behind: behind,
-            contacted: Contact::summed(contacted),
-        }
+        self.left
     }
 
     fn refused(&self, wish: Option<KubernetesWish>) -> Option<String> {

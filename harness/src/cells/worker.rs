@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     event::{RunEvent, RunEvents},
     ground::Ground,
+    outcome::RunOutcome,
     run::Repeat,
 };
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
     redact::Secrets,
     safety::Safety,
 };
-use meshproof_reports::{Contact, Verdict};
+use meshproof_reports::Verdict;
 
 /// What a cell is run with.
 pub struct Job {
@@ -37,23 +38,9 @@ pub struct Job {
     pub secrets: Secrets,
 }
 
-/// What is left of it.
-#[derive(Debug, Default)]
-pub struct Left {
-    pub interrupted: bool,
-    pub problems: Vec<String>,
-    pub kept: Vec<String>,
-    /// What the cell left on its cluster, took from it or changed, by comparison.
-    pub leftovers: Vec<String>,
-    /// Whether something is still to be taken back.
-    pub behind: bool,
-    /// Every address that was spoken to.
-    pub contacted: Vec<Contact>,
-}
-
 /// Runs the cell, again as often as it is asked for, and gives the ground back.
-pub async fn work(mut ground: Ground, job: Job) -> (Ground, Left) {
-    let mut left = Left::default();
+pub async fn work(mut ground: Ground, job: Job) -> (Ground, RunOutcome) {
+    let mut left = RunOutcome::default();
     for round in 1..=job.repeat.times {
         let outcome = match Box::pin(job.round(&mut ground, round)).await {
             Ok(outcome) => outcome,
@@ -62,13 +49,8 @@ pub async fn work(mut ground: Ground, job: Job) -> (Ground, Left) {
                 break;
             }
         };
-        left.interrupted |= outcome.interrupted;
-        left.contacted.extend(outcome.contacted);
-        left.behind |= outcome.left_behind;
         let dirty = outcome.left_behind || !outcome.problems.is_empty() || !outcome.leftovers.is_empty();
-        left.leftovers.extend(outcome.leftovers.into_iter().map(|left| job.named(left)));
-        left.problems.extend(outcome.problems.into_iter().map(|problem| job.named(problem)));
-        left.kept.extend(outcome.kept.into_iter().map(|kept| job.named(kept)));
+        left.add(job.told(outcome));
         let enough = job.repeat.until_failure && job.failed.is_cancelled();
         if left.interrupted || enough || round == job.repeat.times {
             break;
@@ -79,7 +61,7 @@ pub async fn work(mut ground: Ground, job: Job) -> (Ground, Left) {
         }
     }
     // What is still to be taken back needs the programs that lie there.
-    if !job.options.keep && !left.behind && !job.cell.name.is_empty() {
+    if !job.options.keep && !left.left_behind && !job.cell.name.is_empty() {
         // What cannot be removed goes with the run's folder, or stays in the system's for temporary files.
         let _ = std::fs::remove_dir_all(&job.cell.identity.directory);
     }
@@ -127,6 +109,14 @@ impl Job {
     fn tell(&self, event: RunEvent) {
         // Whoever listened may be gone; the cell goes on to its teardown.
         let _ = self.events.send(event);
+    }
+
+    /// What a round has left, as it is said where there may be other cells.
+    fn told(&self, outcome: Outcome) -> RunOutcome {
+        let Outcome { interrupted, problems, kept, leftovers, left_behind, contacted, .. } = outcome;
+        let all = |texts: Vec<String>| texts.into_iter().map(|text| self.named(text)).collect();
+        let (problems, kept, leftovers) = (all(problems), all(kept), all(leftovers));
+        RunOutcome { interrupted, problems, kept, leftovers, left_behind, contacted }
     }
 
     fn named(&self, text: String) -> String {

@@ -76,8 +76,17 @@ pub async fn connect(options: &ConnectOptions, directory: &Path) -> Result<Clust
     let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
     let client = Client::try_from(config.clone())
         .map_err(|error| ConnectError::Client { server: server.clone(), reason: error.to_string() })?;
-    let (info, answered_at) =
-        ask(&client).await.map_err(|trouble| ConnectError::Version { server: server.clone(), trouble })?;
+    let asked = super::patiently(|| async {
+        match ask(&client).await {
+            // An address that is wrong is told at once.
+            Err(trouble @ Trouble::Unreachable(_)) => Ok(Err(trouble)),
+            asked => asked.map(Ok),
+        }
+    });
+    let (info, answered_at) = asked
+        .await
+        .and_then(|asked| asked)
+        .map_err(|trouble| ConnectError::Version { server: server.clone(), trouble })?;
     let version = crate::language::formats::version(&info.git_version)
         .map_err(|error| ConnectError::Version { server: server.clone(), trouble: Trouble::Unreadable(error) })?;
     let path = directory.join("kubeconfig");

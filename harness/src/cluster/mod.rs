@@ -63,6 +63,23 @@ pub struct Cluster {
 /// So long an API server may take to answer a program's way of asking.
 const ANSWER: Duration = Duration::from_secs(5);
 
+/// So long what is asked outside any step's deadline may be in the way.
+const HICCUP: Duration = Duration::from_secs(15);
+
+/// Asks again while what is in the way may pass, a little later each time.
+pub async fn patiently<T, F: Future<Output = Result<T, Trouble>>>(ask: impl Fn() -> F) -> Result<T, Trouble> {
+    let given_up = Instant::now() + HICCUP;
+    let mut waits = store::Reconnect::default();
+    loop {
+        match ask().await {
+            Err(trouble) if trouble.is_passing() && Instant::now() < given_up => {
+                tokio::time::sleep(waits.next().unwrap_or_default()).await;
+            }
+            answer => return answer,
+        }
+    }
+}
+
 impl Cluster {
     /// Reaches what lies beyond the API server through `proxy`, registries too.
     pub fn reach_through(&mut self, proxy: Proxy) {

@@ -14,11 +14,11 @@ use crate::{
     cluster::{Cluster, ConnectOptions, connect},
     diagnostic::Diagnostic,
     engine::{Event, Events, Ledger, Options, Shared, Signals, teardown},
-    journal::{Entry, Holdings, Journal, Thing, entries, state_directory},
+    journal::{Entry, Holdings, Journal, ReadError, Thing, entries, state_directory},
     language::formats::spell,
     plan::RunIdentity,
     redact::Secrets,
-    safety::{by_labels, recover},
+    safety::{UNDER_WAY, by_labels, recover},
 };
 
 /// What is wrong, and what to do.
@@ -56,14 +56,39 @@ impl Cleaning<'_> {
         })?;
         let found = entries(&state)
             .map_err(|error| Diagnostic::error(format!("failed to read {}: {error}", state.display())))?;
-        let (chosen, unknown) = self.choose(found)?;
+        let (chosen, mut unknown) = self.choose(found)?;
         if chosen.is_empty() && unknown.is_empty() && self.args.cluster.is_none() {
-            self.say("nothing to clean: no journal of a run is left here");
+            let absent = if state.exists() { "" } else { ", which is not there" };
+            self.say(&format!("nothing to clean: no journal of a run is left in {}{absent}", state.display()));
             return Ok(PASSED);
         }
         let mut left = 0;
         for entry in &chosen {
-            left += self.one(entry, &state, signals).await?;
+            match &entry.read {
+                Ok(_) => {}
+                Err(ReadError::Unbegun { .. }) => {
+                    self.unbegun(entry)?;
+                    continue;
+                }
+                // Its objects' labels still tell of it.
+                Err(_) if self.args.cluster.is_some() => {
+                    unknown.push(entry.run.clone());
+                    continue;
+                }
+                Err(error) => {
+                    left += 1;
+                    refuse(&damaged(entry, error));
+                    continue;
+                }
+            }
+            // The others can be taken back all the same.
+            match self.one(entry, &state, signals).await {
+                Ok(more) => left += more,
+                Err(refusal) => {
+                    left += 1;
+                    refuse(&refusal);
+                }
+            }
         }
         if self.args.cluster.is_some() && (!unknown.is_empty() || chosen.is_empty() || self.args.all) {
             left += self.by_labels(&unknown, &state, signals).await?;
@@ -103,6 +128,17 @@ impl Cleaning<'_> {
     /// Whether the run, or the one that it is a cell of, is named.
     fn is_named(&self, run: &str) -> bool {
         self.args.runs.iter().any(|named| RunIdentity::is_of(run, named))
+    }
+
+    /// A process that ended as it began its journal, which may only just be doing so.
+    fn unbegun(&self, entry: &Entry) -> Result<(), Refusal> {
+        let age = std::fs::metadata(&entry.path).and_then(|file| file.modified()).ok().and_then(|at| at.elapsed().ok());
+        if self.args.dry_run || age.is_none_or(|age| age < UNDER_WAY) {
+            return Ok(());
+        }
+        self.say(&format!("run {} ended before it had begun, and changed nothing", entry.run));
+        std::fs::remove_file(&entry.path)
+            .map_err(|error| Diagnostic::error(format!("failed to remove {}: {error}", entry.path.display())))
     }
 
     /// Gives how much is left.
@@ -228,6 +264,14 @@ fn describe(entry: &Entry) -> String {
         }
         Err(_) => entry.run.clone(),
     }
+}
+
+fn damaged(entry: &Entry, error: &ReadError) -> Refusal {
+    let run = &entry.run;
+    let way = format!(
+        "what run {run} made can be found by its labels, with --run {run} --cluster kubeconfig; remove the file when nothing is left"
+    );
+    Diagnostic::error(error.to_string()).help(way)
 }
 
 fn under_way(entry: &Entry) -> Refusal {

@@ -239,6 +239,11 @@ impl Collector<'_> {
     async fn log(&self, pod: &Object, container: &str, previous: bool) -> Option<Log> {
         let what = format!("log of {}/{container}", pod.name);
         match log(self.context, &pod.namespace, &pod.name, Some(container), previous).await {
+            // The kubelet says so in place of the log, with 200, of a container that is gone by then.
+            Ok(text) if text.starts_with("unable to retrieve container logs") => {
+                self.lack(format!("{what}: {}", text.trim()));
+                None
+            }
             Ok(text) => Some(Log {
                 namespace: pod.namespace.clone(),
                 pod: pod.name.clone(),

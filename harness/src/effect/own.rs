@@ -86,5 +86,16 @@ pub const OPTIONAL: &[(Optional, OwnRule)] = &[
             verbs: &[List],
         },
     ),
+    // Webhooks without a server are told before the run, too.
+    (
+        Optional::Diagnosis,
+        OwnRule {
+            extent: Extent::Cluster,
+            group: "admissionregistration.k8s.io",
+            resource: "validatingwebhookconfigurations",
+            verbs: &[List],
+        },
+    ),
+    (Optional::Diagnosis, OwnRule { extent: Extent::Cluster, group: "", resource: "services", verbs: &[Get] }),
     (Optional::Inventory, OwnRule { extent: Extent::Cluster, group: "*", resource: "*", verbs: &[List] }),
 ];

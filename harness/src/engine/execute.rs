@@ -165,8 +165,13 @@ async fn enter(
     };
     match entered {
         Ok(stay) => {
-            if options.preflight {
-                ask(shared, plan).await?;
+            if options.preflight
+                && let Err(problems) = ask(shared, plan).await
+            {
+                if let Some(stay) = stay {
+                    stay.end(shared).await;
+                }
+                return Err(problems);
             }
             Ok(stay)
         }

@@ -50,6 +50,11 @@ impl Ledger {
         self.kept().note(&Line::Deleted { change: change.clone() });
     }
 
+    /// To be called before a program's work is undone.
+    pub fn undoing(&self, number: usize) {
+        self.kept().note(&Line::Undoing { number });
+    }
+
     pub fn taken_back(&self, number: usize) {
         self.kept().note(&Line::TakenBack { number });
     }

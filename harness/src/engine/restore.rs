@@ -16,7 +16,7 @@ pub async fn give_back(context: &Context<'_>, held: &HeldObject) -> Result<(), S
     let change = &held.change;
     match (&held.fate, &held.before) {
         (Fate::Made(uid), _) => remove(context, change, uid).await,
-        (_, Some(before)) => restore(context, change, before, &held.set).await,
+        (_, Some(before)) => restore(context, held, before).await,
         (Fate::Touched, None) => release(context, change).await,
         (Fate::Unknown, None) => match get(context, change).await? {
             Some(object) if is_made_by(&object, context.run_id) => {
@@ -65,14 +65,15 @@ async fn remove(context: &Context<'_>, change: &Change, uid: &str) -> Result<(),
 }
 
 /// Puts back what the run changed and nobody has changed since.
-async fn restore(context: &Context<'_>, change: &Change, before: &Value, set: &Value) -> Result<(), String> {
+async fn restore(context: &Context<'_>, held: &HeldObject, before: &Value) -> Result<(), String> {
+    let change = &held.change;
     loop {
         let Some(mut now) = get(context, change).await? else { return Ok(()) };
         // One that was made anew since has nothing of the run's.
         if now["metadata"]["uid"] != before["metadata"]["uid"] {
             return Ok(());
         }
-        let found = restoration(before, set, &now);
+        let found = restoration(before, &held.set, &held.earlier, &now);
         if found.patch != json!({}) {
             let mut patch = found.patch;
             patch["metadata"]["resourceVersion"] = now["metadata"]["resourceVersion"].clone();

@@ -51,20 +51,27 @@ async fn take_back(shared: &Shared, thing: &Thing, each: Duration, cancel: &Canc
             let context = shared.context(object.change.namespace.as_deref(), Instant::now() + each, cancel);
             restore::give_back(&context, object).await
         }
-        Held::Program(undo) => undo_program(shared, undo, each, cancel).await,
+        Held::Program(undo) => undo_program(shared, thing, undo, each, cancel).await,
     }
 }
 
-async fn undo_program(shared: &Shared, undo: &Undo, each: Duration, cancel: &CancellationToken) -> Result<(), String> {
+async fn undo_program(
+    shared: &Shared,
+    thing: &Thing,
+    undo: &Undo,
+    each: Duration,
+    cancel: &CancellationToken,
+) -> Result<(), String> {
     let namespace = undo.namespace.as_deref();
     let node = |json: &Value| Node::from_json(json, &beginning(&undo.file));
-    if let Some(unless) = &undo.unless {
+    if let Some(unless) = undo.unless.as_ref().filter(|_| !thing.tried) {
         let step = ExpectationStep::read(&node(unless)).map_err(|error| error.to_string())?;
         let context = shared.context(namespace, Instant::now() + each, cancel);
         if holds(&context, &step.expectation).await {
             return Ok(());
         }
     }
+    shared.ledger.undoing(thing.number);
     let mut troubles = Vec::new();
     for action in &undo.actions {
         let step = ActionStep::read(&node(action)).map_err(|error| error.to_string())?;

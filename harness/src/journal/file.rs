@@ -35,7 +35,11 @@ impl Journal {
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
         lock(&file).map_err(failed)?;
         let mut journal = Self { path: path.to_owned(), file };
-        journal.write(&Line::Begun(Box::new(begun)))?;
+        if let Err(error) = journal.write(&Line::Begun(Box::new(begun))) {
+            // A full disk: nobody has a use for the beginning of a line.
+            let _ = std::fs::remove_file(path);
+            return Err(error);
+        }
         Ok(journal)
     }
 
@@ -63,7 +67,9 @@ impl Journal {
         text.push(b'\n');
         self.file.write_all(&text).map_err(failed)?;
         match line {
-            Line::Begun(_) | Line::Changing { .. } | Line::Running(_) => self.file.sync_data().map_err(failed),
+            Line::Begun(_) | Line::Changing { .. } | Line::Running(_) | Line::Undoing { .. } => {
+                self.file.sync_data().map_err(failed)
+            }
             Line::Changed { .. } | Line::Deleted { .. } | Line::TakenBack { .. } | Line::Kept | Line::Ended => Ok(()),
         }
     }

@@ -21,6 +21,8 @@ pub struct Thing {
     /// Unique in its journal.
     pub number: usize,
     pub held: Held,
+    /// Whether undoing it was begun before: what is left of a part of it need not show where the whole would.
+    pub tried: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +39,8 @@ pub struct HeldObject {
     pub before: Option<Value>,
     /// All that the run asked for, with the values that the server gave it.
     pub set: Value,
+    /// The same before the later changes: a run that ended in the middle of one, or of several at once, may have left any of it.
+    pub earlier: Vec<Value>,
     pub fate: Fate,
 }
 
@@ -60,6 +64,9 @@ impl Holdings {
             Line::Changed { change, made, set } => self.changed(change, made.as_deref(), set),
             Line::Running(undo) => self.push(Held::Program(undo.clone())),
             Line::Deleted { change } => self.things.retain(|thing| !thing.is_gone_with(change)),
+            Line::Undoing { number } => {
+                self.things.iter_mut().filter(|thing| thing.number == *number).for_each(|thing| thing.tried = true);
+            }
             Line::TakenBack { number } => self.taken_back(*number),
             Line::Ended => self.things.clear(),
         }
@@ -112,11 +119,12 @@ impl Holdings {
     fn changing(&mut self, Changing { change, before, set }: &Changing) {
         match self.object_mut(change) {
             // What was there before the first change is what counts.
-            Some(known) => overlay(&mut known.set, set),
+            Some(known) => known.asks(|known| overlay(known, set)),
             None => self.push(Held::Object(HeldObject {
                 change: change.clone(),
                 before: before.clone(),
                 set: set.clone(),
+                earlier: Vec::new(),
                 fate: Fate::Unknown,
             })),
         }
@@ -124,7 +132,7 @@ impl Holdings {
 
     fn changed(&mut self, change: &Change, made: Option<&str>, set: &Value) {
         let Some(known) = self.object_mut(change) else { return };
-        known.set = as_answered(&known.set, set);
+        known.asks(|known| *known = as_answered(known, set));
         match (&known.fate, made) {
             (Fate::Made(_), None) => {}
             (_, Some(uid)) => known.fate = Fate::Made(uid.to_owned()),
@@ -141,8 +149,18 @@ impl Holdings {
     }
 
     fn push(&mut self, held: Held) {
-        self.things.push(Thing { number: self.numbered, held });
+        self.things.push(Thing { number: self.numbered, held, tried: false });
         self.numbered += 1;
+    }
+}
+
+impl HeldObject {
+    fn asks(&mut self, change: impl FnOnce(&mut Value)) {
+        let known = self.set.clone();
+        change(&mut self.set);
+        if known != self.set && !self.earlier.contains(&known) {
+            self.earlier.push(known);
+        }
     }
 }
 
@@ -257,5 +275,7 @@ mod tests {
         holdings.take_in(&changing(&namespace, Some(labels(json!("enabled"))), more.clone()));
         let held = holdings.of(&namespace).unwrap();
         assert_eq!((held.before.as_ref(), &held.set), (Some(&labels(json!("disabled"))), &more));
+        // The last may not have been done.
+        assert_eq!(held.earlier, [labels(json!("enabled"))]);
     }
 }

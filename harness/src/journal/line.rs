@@ -24,6 +24,8 @@ pub enum Line {
     Running(Undo),
     /// The suite itself deleted an object, and all that lived in it.
     Deleted { change: Change },
+    /// A program's work, the thing of this number, is about to be undone.
+    Undoing { number: usize },
     /// The thing of this number was taken back.
     TakenBack { number: usize },
     /// The run was told to leave on the cluster what it made: it stays until somebody asks for that run by name.

@@ -21,6 +21,9 @@ pub struct Recovered {
 pub enum ReadError {
     #[error("failed to read the journal {path}: {error}")]
     File { path: PathBuf, error: std::io::Error },
+    /// The process ended while it began the journal, before it could change anything.
+    #[error("failed to read the journal {path}: its run ended before it had begun")]
+    Unbegun { path: PathBuf },
     #[error("failed to read the journal {path}: it does not begin with a run")]
     NoBeginning { path: PathBuf },
     #[error("failed to read the journal {path}: it is of version {found}, and this Meshproof knows {VERSION}")]
@@ -35,6 +38,9 @@ pub fn read(path: &Path) -> Result<Recovered, ReadError> {
     let bytes = std::fs::read(path).map_err(|error| ReadError::File { path: path.to_owned(), error })?;
     let mut lines = bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()).peekable();
     let no_beginning = || ReadError::NoBeginning { path: path.to_owned() };
+    if !bytes.contains(&b'\n') {
+        return Err(ReadError::Unbegun { path: path.to_owned() });
+    }
     let (_, first) = lines.next().ok_or_else(no_beginning)?;
     let Ok(Line::Begun(begun)) = serde_json::from_slice(first) else { return Err(no_beginning()) };
     if begun.version != VERSION {
@@ -143,6 +149,17 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let error = read(&path).unwrap_err().to_string();
         assert!(error.contains("line 3 is damaged"), "{error}");
+    }
+
+    #[test]
+    fn one_that_ends_in_its_first_line_changed_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = written(folder.path());
+        let text = std::fs::read_to_string(&path).unwrap();
+        for end in [0, 1, text.find('\n').unwrap()] {
+            std::fs::write(&path, &text[..end]).unwrap();
+            assert!(matches!(read(&path), Err(ReadError::Unbegun { .. })));
+        }
     }
 
     #[test]

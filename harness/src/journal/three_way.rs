@@ -60,16 +60,18 @@ pub(super) fn as_answered(asked: &Value, object: &Value) -> Value {
     }
 }
 
-/// Compares only the places of `set`; lists are taken as a whole.
-pub fn restoration(before: &Value, set: &Value, now: &Value) -> Restoration {
+/// Compares only the places of `set`; lists are taken as a whole. What stands in one of `earlier` is the run's, too.
+pub fn restoration(before: &Value, set: &Value, earlier: &[Value], now: &Value) -> Restoration {
     let (mut conflicts, mut path) = (Vec::new(), Vec::new());
-    let patch = restore(before, set, now, &mut path, &mut conflicts).unwrap_or_else(|| json!({}));
+    let earlier: Vec<&Value> = earlier.iter().collect();
+    let patch = restore(before, set, &earlier, now, &mut path, &mut conflicts).unwrap_or_else(|| json!({}));
     Restoration { patch, conflicts }
 }
 
 fn restore(
     before: &Value,
     set: &Value,
+    earlier: &[&Value],
     now: &Value,
     path: &mut Vec<String>,
     conflicts: &mut Vec<Conflict>,
@@ -77,7 +79,7 @@ fn restore(
     if now == before {
         return None;
     }
-    if now == set && !(before.is_object() && set.is_object()) {
+    if (now == set || earlier.contains(&now)) && !(before.is_object() && set.is_object()) {
         return Some(before.clone());
     }
     let Value::Object(fields) = set else {
@@ -87,8 +89,9 @@ fn restore(
     let mut patch = Map::new();
     for (key, value) in fields {
         let of = |object: &Value| object.get(key).cloned().unwrap_or_default();
+        let earlier: Vec<&Value> = earlier.iter().filter_map(|earlier| earlier.get(key)).collect();
         path.push(key.clone());
-        if let Some(change) = restore(&of(before), value, &of(now), path, conflicts) {
+        if let Some(change) = restore(&of(before), value, &earlier, &of(now), path, conflicts) {
             patch.insert(key.clone(), change);
         }
         path.pop();
@@ -114,7 +117,14 @@ mod tests {
     #[case::a_map_that_others_use_too(json!({}), json!({"m": {"a": 2}}), json!({"m": {"a": 2, "b": 1}}), json!({"m": {"a": null}}))]
     #[case::lists(json!({"l": [1]}), json!({"l": [1, 2]}), json!({"l": [1, 2]}), json!({"l": [1]}))]
     fn gives_back(#[case] before: Value, #[case] set: Value, #[case] now: Value, #[case] patch: Value) {
-        assert_eq!(restoration(&before, &set, &now), Restoration { patch, conflicts: Vec::new() });
+        assert_eq!(restoration(&before, &set, &[], &now), Restoration { patch, conflicts: Vec::new() });
+    }
+
+    #[test]
+    fn what_an_earlier_change_of_the_run_set_is_the_runs() {
+        let (before, set) = (json!({"a": 1, "b": 1}), json!({"a": 3, "b": 3}));
+        let found = restoration(&before, &set, &[json!({"a": 2})], &json!({"a": 2, "b": 3}));
+        assert_eq!(found, Restoration { patch: before, conflicts: Vec::new() });
     }
 
     #[test]
@@ -122,6 +132,7 @@ mod tests {
         let found = restoration(
             &json!({"m": {"a": 1, "b": 1}}),
             &json!({"m": {"a": 2, "b": 2}}),
+            &[json!({"m": {"b": 3}})],
             &json!({"m": {"a": 3, "b": 2}}),
         );
         assert_eq!(found.patch, json!({"m": {"b": 1}}));
@@ -178,7 +189,7 @@ mod tests {
             let mut now = before.clone();
             overlay(&mut now, &asked);
             let set = as_answered(&asked, &now);
-            let found = restoration(&before, &set, &now);
+            let found = restoration(&before, &set, &[], &now);
             prop_assert_eq!(&found.conflicts, &[]);
             patched(&mut now, &found.patch);
             prop_assert_eq!(now, before);

@@ -5,6 +5,7 @@ mod objects;
 mod rights;
 mod room;
 mod way;
+mod webhooks;
 
 pub use way::{Found, Seen, look};
 
@@ -39,7 +40,7 @@ pub struct Finding {
 
 /// Asks the cluster whether `plan` can be run on it. Nothing is changed.
 pub async fn preflight(cluster: &Cluster, plan: &Plan) -> Findings {
-    match tokio::time::timeout(PATIENCE, ask(cluster, plan)).await {
+    match tokio::time::timeout(PATIENCE, Box::pin(ask(cluster, plan))).await {
         Ok(findings) => findings,
         Err(_) => {
             let mut findings = Findings::default();
@@ -62,13 +63,17 @@ async fn ask(cluster: &Cluster, plan: &Plan) -> Findings {
     };
     let rules = outlook.rules(seen.as_ref().map(|seen| &seen.namespaces));
     let seen = seen.unwrap_or_default();
-    let (rights, checks, room) = tokio::join!(
+    let (rights, going, webhooks, checks, room) = tokio::join!(
         rights::ask(cluster, &rules),
+        way::going(cluster, &outlook, &seen),
+        webhooks::ask(cluster, &outlook),
         checks::ask(cluster, plan, &seen),
         room::ask(cluster, &outlook, &seen),
     );
     findings.extend(rights);
     findings.extend(way::judge(&seen));
+    findings.extend(going);
+    findings.extend(webhooks);
     findings.extend(checks);
     findings.extend(room);
     unknown(&outlook, &mut findings);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kube::api::{Api, DynamicObject, ListParams};
 
 use crate::{
-    cluster::{Cluster, Kind, KindError, Object, Trouble},
+    cluster::{Cluster, Kind, KindError, Object, Trouble, patiently},
     expectation::{Namespaces, Target},
 };
 
@@ -15,7 +15,7 @@ pub async fn list(
     target: &Target<'_>,
     default_namespace: Option<&str>,
 ) -> Result<Vec<Arc<Object>>, Trouble> {
-    let kind: Kind = match cluster.kinds.find(target.api_version, target.kind).await {
+    let kind: Kind = match cluster.kind(target.api_version, target.kind).await {
         Ok(kind) => kind,
         Err(KindError::NotServed(_)) => return Ok(Vec::new()),
         Err(KindError::Trouble(trouble)) => return Err(trouble),
@@ -37,7 +37,7 @@ pub async fn list(
     if let Some(name) = target.name {
         params = params.fields(&format!("metadata.name={name}"));
     }
-    let listed = match api.list(&params).await.map_err(Trouble::from) {
+    let listed = match patiently(|| async { Ok(api.list(&params).await?) }).await {
         Ok(listed) => listed,
         Err(Trouble::NotFound { .. }) => return Ok(Vec::new()),
         Err(trouble) => return Err(trouble),

@@ -6,7 +6,7 @@ use kube::api::{Api, PostParams};
 
 use super::{AT_ONCE, Findings};
 use crate::{
-    cluster::{Cluster, Trouble},
+    cluster::{Cluster, Trouble, patiently},
     effect::{ApiVerb, Right, Rule, Rules},
 };
 
@@ -49,7 +49,7 @@ async fn allowed(cluster: &Cluster, resource_attributes: ResourceAttributes) -> 
     let reviews: Api<SelfSubjectAccessReview> = Api::all(cluster.client.clone());
     let spec = SelfSubjectAccessReviewSpec { resource_attributes: Some(resource_attributes), ..Default::default() };
     let review = SelfSubjectAccessReview { spec, ..Default::default() };
-    let answer = reviews.create(&PostParams::default(), &review).await?;
+    let answer = patiently(|| async { Ok(reviews.create(&PostParams::default(), &review).await?) }).await?;
     Ok(answer.status.is_some_and(|status| status.allowed))
 }
 

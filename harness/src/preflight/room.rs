@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Findings, Seen};
 use crate::{
-    cluster::{Cluster, Trouble},
+    cluster::{Cluster, Trouble, patiently},
     language::{PodSecurity, Room, formats::Quantity},
     plan::Outlook,
 };
@@ -103,7 +103,10 @@ async fn capacity(cluster: &Cluster, rooms: &[&Room]) -> Result<Findings, Troubl
     }
     let (nodes, pods): (Api<Node>, Api<Pod>) = (Api::all(cluster.client.clone()), Api::all(cluster.client.clone()));
     let params = ListParams::default();
-    let (nodes, pods) = tokio::try_join!(nodes.list(&params), pods.list(&params))?;
+    let (nodes, pods) = tokio::try_join!(
+        patiently(|| async { Ok(nodes.list(&params).await?) }),
+        patiently(|| async { Ok(pods.list(&params).await?) })
+    )?;
     let lacks = wanted.lacks(free(&nodes.items, &pods.items));
     if !lacks.is_empty() {
         let what = format!("the nodes have no room for what the run starts: {}", lacks.join("; "));
@@ -159,7 +162,7 @@ async fn quotas(cluster: &Cluster, rooms: &[&Room], seen: &Seen) -> Result<Findi
     for namespace in rooms.iter().map(|room| &room.namespace).filter(|name| seen.namespaces.contains(*name)) {
         let quotas: Api<ResourceQuota> = Api::namespaced(cluster.client.clone(), namespace);
         let here: Vec<&Room> = rooms.iter().copied().filter(|room| room.namespace == *namespace).collect();
-        for quota in quotas.list(&ListParams::default()).await?.items {
+        for quota in patiently(|| async { Ok(quotas.list(&ListParams::default()).await?) }).await?.items {
             let lacks = Amounts::of(&here).lacks(left(&quota));
             if !lacks.is_empty() {
                 let name = quota.metadata.name.unwrap_or_default();
@@ -197,7 +200,7 @@ async fn storage(cluster: &Cluster, claims: bool) -> Result<Findings, Trouble> {
     let is_default = |labels: &std::collections::BTreeMap<String, String>| {
         labels.get(DEFAULT_CLASS).is_some_and(|value| value == "true")
     };
-    let classes = classes.list_metadata(&ListParams::default()).await?.items;
+    let classes = patiently(|| async { Ok(classes.list_metadata(&ListParams::default()).await?) }).await?.items;
     if !classes.iter().any(|class| class.metadata.annotations.as_ref().is_some_and(is_default)) {
         let hint = format!("give one the annotation {DEFAULT_CLASS}=true");
         findings.problem("the plan makes claims on storage, and no storage class is the default", Some(hint));
@@ -212,7 +215,7 @@ async fn load_balancer(cluster: &Cluster, wanted: bool) -> Result<Findings, Trou
         return Ok(findings);
     }
     let services: Api<Service> = Api::all(cluster.client.clone());
-    let services = services.list(&ListParams::default()).await?.items;
+    let services = patiently(|| async { Ok(services.list(&ListParams::default()).await?) }).await?.items;
     let balanced = services
         .iter()
         .filter(|service| service.spec.as_ref().and_then(|spec| spec.type_.as_deref()) == Some("LoadBalancer"));

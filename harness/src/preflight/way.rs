@@ -7,7 +7,7 @@ use kube::api::{Api, DynamicObject, ListParams, PartialObjectMeta};
 
 use super::{AT_ONCE, Findings};
 use crate::{
-    cluster::{Cluster, Kind, Trouble},
+    cluster::{Cluster, Kind, Trouble, patiently},
     effect::{By, Place, Thing},
     engine::RUN_LABEL,
     plan::Outlook,
@@ -19,6 +19,8 @@ pub struct Seen {
     pub things: BTreeMap<Thing, Found>,
     /// The names of all namespaces.
     pub namespaces: BTreeSet<String>,
+    /// Those of them that are being deleted.
+    pub going: BTreeSet<String>,
     /// The labels of the namespaces that the plan uses.
     pub labels: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -52,8 +54,12 @@ pub enum Found {
 pub async fn look(cluster: &Cluster, outlook: &Outlook<'_>) -> Result<Seen, Trouble> {
     let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(cluster.client.clone());
     let mut seen = Seen::default();
-    for namespace in namespaces.list_metadata(&ListParams::default()).await?.items {
+    let listed = patiently(|| async { Ok(namespaces.list_metadata(&ListParams::default()).await?) });
+    for namespace in listed.await?.items {
         let Some(name) = namespace.metadata.name else { continue };
+        if namespace.metadata.deletion_timestamp.is_some() {
+            seen.going.insert(name.clone());
+        }
         seen.labels.insert(name.clone(), namespace.metadata.labels.unwrap_or_default());
         seen.namespaces.insert(name);
     }
@@ -80,8 +86,8 @@ async fn find(cluster: &Cluster, thing: &Thing) -> Result<Found, Trouble> {
         Place::Cluster | Place::Everywhere => Api::all_with(cluster.client.clone(), &kind.resource),
     };
     let name = thing.name.as_deref().unwrap_or_default();
-    let found: Option<PartialObjectMeta<DynamicObject>> = match api.get_metadata_opt(name).await.map_err(Trouble::from)
-    {
+    let asked = patiently(|| async { Ok(api.get_metadata_opt(name).await?) });
+    let found: Option<PartialObjectMeta<DynamicObject>> = match asked.await {
         Ok(found) => found,
         Err(Trouble::Denied { .. }) => return Ok(Found::Unseen("not allowed to see whether it is there".to_owned())),
         Err(Trouble::NotFound { .. }) => None,
@@ -91,6 +97,32 @@ async fn find(cluster: &Cluster, thing: &Thing) -> Result<Found, Trouble> {
         None => Found::Absent,
         Some(object) => Found::There { run: object.metadata.labels.and_then(|labels| labels.get(RUN_LABEL).cloned()) },
     })
+}
+
+/// Namespaces that the plan uses and that are being deleted, with who holds them: nothing can be made there.
+pub async fn going(cluster: &Cluster, outlook: &Outlook<'_>, seen: &Seen) -> Findings {
+    let mut findings = Findings::default();
+    let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(cluster.client.clone());
+    for name in outlook.namespaces().into_iter().filter(|name| seen.going.contains(*name)) {
+        let namespace = match patiently(|| async { Ok(namespaces.get_opt(name).await?) }).await {
+            Ok(Some(namespace)) => namespace,
+            Ok(None) => continue,
+            Err(trouble) => {
+                findings.unasked(&format!("who holds the namespace {name}, which is being deleted"), &trouble);
+                continue;
+            }
+        };
+        let finalizers = namespace.metadata.finalizers.unwrap_or_default();
+        let held = (!finalizers.is_empty()).then(|| format!("held by {}", finalizers.join(", ")));
+        let conditions = namespace.status.and_then(|status| status.conditions).unwrap_or_default();
+        let said = conditions.into_iter().filter(|one| one.status == "True").filter_map(|one| one.message);
+        let why: Vec<String> = held.into_iter().chain(said).collect();
+        let why = if why.is_empty() { String::new() } else { format!(": {}", why.join("; ")) };
+        let hint =
+            "wait until it is gone; a finalizer goes when whoever set it has done its work, or is taken away by hand";
+        findings.problem(format!("the namespace {name} is being deleted{why}"), Some(hint.to_owned()));
+    }
+    findings
 }
 
 /// What is in the way, and what is only to be known.

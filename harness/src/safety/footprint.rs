@@ -12,7 +12,7 @@ use kube::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::{Cluster, Kind, Trouble};
+use crate::cluster::{Cluster, Kind, Trouble, patiently};
 
 /// What was there.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -87,13 +87,13 @@ impl Footprint {
 /// Lists the cluster: discovery, and one request for each page of each resource. Only metadata is asked for.
 pub async fn take(cluster: &Cluster) -> Result<Footprint, Trouble> {
     let client = &cluster.client;
-    let resting = listable(client).await?.into_iter().map(|kind| (name_of(&kind.resource), kind));
+    let resting = patiently(|| listable(client)).await?.into_iter().map(|kind| (name_of(&kind.resource), kind));
     let kinds: BTreeMap<String, Kind> = resting
         .filter(|(name, kind)| !RESTLESS.contains(&name.as_str()) && kind.resource.group != "metrics.k8s.io")
         .collect();
     let mut footprint = Footprint { kinds: kinds.clone(), ..Footprint::default() };
     let mut lists = stream::iter(kinds)
-        .map(|(name, kind)| async move { (list(client, &kind.resource, "").await, name) })
+        .map(|(name, kind)| async move { (patiently(|| list(client, &kind.resource, "")).await, name) })
         .buffer_unordered(AT_ONCE);
     while let Some((listed, name)) = lists.next().await {
         match listed {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::footprint::{list, listable};
 use crate::{
-    cluster::{Cluster, Kind, Trouble},
+    cluster::{Cluster, Kind, Trouble, patiently},
     engine::{MADE_ANNOTATION, RUN_LABEL},
     journal::{Change, Changing, Holdings, Line},
 };
@@ -15,7 +15,7 @@ use crate::{
 /// By run. Objects that a run made are held as made; of those that it only changed, all that is known is whose fields are its.
 pub async fn find(cluster: &Cluster) -> Result<BTreeMap<String, Holdings>, Trouble> {
     let client = &cluster.client;
-    let mut found: Vec<(String, Line, Line)> = stream::iter(listable(client).await?)
+    let mut found: Vec<(String, Line, Line)> = stream::iter(patiently(|| listable(client)).await?)
         // They only say how others are, or are there twice.
         .filter(|kind| {
             std::future::ready(!["Event", "Endpoints", "EndpointSlice"].contains(&kind.resource.kind.as_str()))
@@ -40,7 +40,7 @@ fn is_namespace(line: &Line) -> bool {
 }
 
 async fn of_kind(client: &kube::Client, kind: Kind, selector: &str) -> Result<Vec<(String, Line, Line)>, Trouble> {
-    let objects = match list(client, &kind.resource, selector).await {
+    let objects = match patiently(|| list(client, &kind.resource, selector)).await {
         Ok(objects) => objects,
         // What may not be listed may not be deleted either.
         Err(Trouble::NotFound { .. } | Trouble::Denied { .. } | Trouble::Refused { .. }) => return Ok(Vec::new()),

@@ -29,7 +29,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use crate::{
     cluster::{Cluster, Kind, Trouble},
     engine::Shared,
-    journal::{Begun, Held, Home, Journal, Thing, VERSION, entries, journal_path},
+    journal::{Begun, Held, Home, Journal, ReadError, Thing, VERSION, entries, journal_path},
     plan::{Claim, Plan, RunIdentity, claims},
 };
 use lease::Lease;
@@ -163,7 +163,16 @@ pub async fn enter(shared: &Arc<Shared>, plan: &Plan, run: &RunIdentity, safety:
 pub async fn take_back_of_the_dead(shared: &Shared, safety: &Safety) {
     let here = home(&shared.cluster).await;
     for entry in entries(&safety.state).unwrap_or_default() {
-        let Ok(found) = &entry.read else { continue };
+        let found = match &entry.read {
+            Ok(found) => found,
+            Err(ReadError::Unbegun { .. }) => continue,
+            Err(error) => {
+                shared.note(format!(
+                    "note: {error}; what that run left is not taken back (`meshproof clean` tells more)"
+                ));
+                continue;
+            }
+        };
         if found.kept || !is_home(&here, &found.begun.home) || Journal::is_being_written(&entry.path) {
             continue;
         }

@@ -63,6 +63,15 @@ const address = (page, query = {}) => {
 const caseAddress = (one) => `#/case/${encodeURIComponent(one.id)}`;
 const cellName = (cell) => cell.name || "all";
 
+/** Running text; what stands between backticks is code. */
+const prose = (text) => text.split("`").map((part, n, all) => (n % 2 === 1 && n < all.length - 1 ? h("code", null, part) : n % 2 === 1 ? `\`${part}` : part));
+/** A mark for each time that a case ran, the last of many. */
+const ranMarks = (verdicts) => {
+  const words = verdicts.map((verdict) => VERDICTS[verdict ?? "pending"].word).join(", ");
+  const marks = verdicts.slice(-20).map((verdict) => h("span", { class: `ran ${verdict ?? "pending"}`, "aria-hidden": "true" }, VERDICTS[verdict ?? "pending"].mark));
+  return h("span", { class: "history", title: words }, h("span", { class: "sr" }, `ran ${verdicts.length} times: ${words}`), marks);
+};
+
 const pill = (verdict) =>
   h("span", { class: `pill ${verdict}` }, h("span", { "aria-hidden": "true" }, VERDICTS[verdict].mark), VERDICTS[verdict].word);
 const square = (one, label = `${one.id}: ${VERDICTS[one.verdict].word}`) =>

@@ -17,7 +17,8 @@ const finding = (one, more) => {
   const evidence = found.evidence.map((each) =>
     h("details", null, h("summary", null, h("strong", null, each.title), h("span", { class: "muted" }, ` · ${each.kind}${each.truncated ? ", in part" : ""}`)), h("pre", { tabindex: "0" }, each.text)));
   const lacking = found.notCollected.length > 0 && h("details", null, h("summary", null, `Could not be collected (${found.notCollected.length})`), h("ul", { class: "notes" }, found.notCollected.map((each) => h("li", null, each))));
-  return h("section", { class: "card finding" }, h("h2", null, "Most likely cause"), h("p", null, found.finding), evidence, lacking);
+  return h("section", { class: "card finding" }, h("h2", null, "Most likely cause"), h("p", null, prose(found.finding)),
+    evidence.length > 0 && h("details", null, h("summary", null, `Evidence (${evidence.length})`), evidence), lacking);
 };
 
 const commands = (more) =>
@@ -30,29 +31,35 @@ const steps = (more) => {
     const verdict = step.verdict ?? "pending";
     const part = h("span", { class: verdict });
     part.style.width = `${(100 * step.durationMs) / most}%`;
-    const line = [pill(verdict), " ", step.title, h("span", { class: "muted small" }, step.verdict ? ` · ${took(step.durationMs)}${step.attempts > 1 ? `, looked ${step.attempts} times` : ""}` : " · not reached")];
-    const body = [step.reason && h("p", null, step.reason), h("p", { class: "muted small mono" }, step.place), step.durationMs > 0 && h("span", { class: `meter ${verdict}`, "aria-hidden": "true" }, part), step.output && h("pre", { tabindex: "0" }, step.output)];
+    const line = [pill(verdict), " ", prose(step.title), h("span", { class: "muted small" }, step.verdict ? ` · ${took(step.durationMs)}${step.attempts > 1 ? `, looked ${step.attempts} times` : ""}` : " · not reached")];
+    const body = [step.reason && h("p", null, prose(step.reason)), h("p", { class: "muted small mono" }, step.place), step.durationMs > 0 && h("span", { class: `meter ${verdict}`, "aria-hidden": "true" }, part), step.output && h("pre", { tabindex: "0" }, step.output)];
     return h("details", { open: step.verdict === "failed" || step.verdict === "errored" }, h("summary", null, line), body);
   }));
 };
 
+const LONG = 160;
+/** Running text; what is long is folded behind its beginning. */
+const brief = (text) => (text.length <= LONG ? prose(text) : h("details", null, h("summary", null, `${text.slice(0, LONG)} …`), h("pre", { tabindex: "0" }, text)));
 const MOMENTS = { waits: ["waits for", ""], sees: ["sees", "blocked"], met: ["met", "passed"], leftOut: ["left out", "skipped"] };
 const timeline = (one, more) => {
   const moments = more.timeline ?? [];
   if (moments.length === 0) return "";
+  const row = (moment) => {
+    const [word, tone] = MOMENTS[moment.kind] ?? [moment.kind, ""];
+    const until = moment.deadlineMs ? h("span", { class: "muted small" }, ` at most until ${took(moment.deadlineMs)}`) : "";
+    return h("li", { class: tone }, h("time", null, `+${took(moment.atMs)}`), h("span", { class: "kind" }, word), brief(moment.text), until);
+  };
+  // What is seen after the verdict was seen while evidence was collected.
+  const later = moments.findIndex((moment) => moment.atMs > one.ms);
+  const end = later < 0 ? moments.length : later;
   return h("section", { class: "card" }, h("h2", null, "Timeline"), h("ol", { class: "timeline" },
-    moments.map((moment) => {
-      const [word, tone] = MOMENTS[moment.kind] ?? [moment.kind, ""];
-      const until = moment.deadlineMs ? h("span", { class: "muted small" }, ` at most until ${took(moment.deadlineMs)}`) : "";
-      return h("li", { class: tone }, h("time", null, `+${took(moment.atMs)}`), h("span", { class: "kind" }, word), moment.text, until);
-    }),
-    h("li", { class: one.verdict }, h("time", null, `+${took(one.ms)}`), pill(one.verdict))));
+    moments.slice(0, end).map(row), h("li", { class: one.verdict }, h("time", null, `+${took(one.ms)}`), pill(one.verdict)), moments.slice(end).map(row)));
 };
 
 const runs = (more) =>
   more.runs?.length > 0 && h("section", { class: "card" }, h("h2", null, `It ran ${more.runs.length} times`), scroller("Runs", h("table", null,
     h("thead", null, h("tr", null, ["Run", "Verdict", "Took", "Reason"].map((name) => h("th", { scope: "col" }, name)))),
-    h("tbody", null, more.runs.map((run, n) => h("tr", null, h("td", null, String(n + 1)), h("td", null, pill(run.verdict ?? "pending")), h("td", { class: "nowrap" }, took(run.durationMs)), h("td", null, run.reason ?? "")))))));
+    h("tbody", null, more.runs.map((run, n) => h("tr", null, h("td", null, String(n + 1)), h("td", null, pill(run.verdict ?? "pending")), h("td", { class: "nowrap" }, took(run.durationMs)), h("td", null, prose(run.reason ?? ""))))))));
 
 const elsewhere = (one) => {
   const others = report.cells.length > 1 ? report.cases.filter((other) => other.own === one.own) : [];
@@ -71,7 +78,7 @@ const casePage = (id) => {
   return [
     h("div", { class: "crumbs" }, h("a", { href: "#/cases" }, "← All cases"), h("div", null, step(red[at - 1], "← previous not passed"), step(red[at + 1], "next not passed →"))),
     h("section", { class: `card case-head ${one.verdict}` }, pill(one.verdict), h("h1", { tabindex: "-1" }, one.title), h("div", { class: "mono muted" }, one.id),
-      one.reason && h("p", { class: "reason" }, one.reason)),
+      one.reason && h("p", { class: "reason" }, prose(one.reason)), one.runs && ranMarks(one.runs)),
     finding(one, more), beside(more), commands(more),
     h("div", { class: "columns" },
       h("div", null, timeline(one, more), steps(more), runs(more)),

@@ -54,7 +54,7 @@ const casesPage = (query) => {
     history.replaceState(null, "", address("cases", query));
     draw();
   };
-  const search = h("input", { type: "search", id: "search", "aria-label": "Search cases", placeholder: "Search id, title, reason, heading, tag  ( / )", value: query.q ?? "", oninput: (event) => change({ q: event.target.value }) });
+  const search = h("input", { type: "search", id: "search", "aria-label": "Search cases", placeholder: "Search ( / )", title: "By id, title, reason, heading and tag", value: query.q ?? "", oninput: (event) => change({ q: event.target.value }) });
   const filters = h("div", { class: "filters", role: "search" }, search,
     choice("All scenarios", "scenario", [...byScenario().keys()], query, change),
     choice("All cells", "cell", report.cells.map((cell) => cell.name), query, change));

@@ -67,6 +67,9 @@ struct Line<'a> {
     guide: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     tags: &'a [String],
+    /// The verdict of each run, where there were several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    runs: Vec<Option<Verdict>>,
 }
 
 /// What the page of a case shows besides.
@@ -161,6 +164,7 @@ fn line<'a>(case: &'a CaseRecord, places: &IndexMap<&str, usize>) -> Line<'a> {
         ms: case.duration_ms,
         guide: case.guide.as_deref(),
         tags: &case.tags,
+        runs: case.runs.iter().map(|run| run.verdict).collect(),
     }
 }
 

@@ -50,9 +50,9 @@ const axes = () => {
 const tally = (cases, where, query) => {
   if (cases.length === 0) return h("td", null, h("span", { class: "sr" }, "no case"));
   const verdict = worst(cases);
-  const passed = cases.filter((one) => one.verdict === "passed").length;
+  const same = cases.filter((one) => one.verdict === verdict).length;
   const label = `${where}: ${counted(countOf(cases)).map(([each, n]) => `${n} ${VERDICTS[each].word}`).join(", ")}`;
-  const text = ["passed", "skipped", "notRun"].includes(verdict) ? VERDICTS[verdict].mark : `${passed}/${cases.length}`;
+  const text = ["passed", "skipped", "notRun"].includes(verdict) ? VERDICTS[verdict].mark : `${VERDICTS[verdict].mark} ${same}`;
   return h("td", null, h("a", { class: `square ${verdict}`, href: address("cases", query), title: label, "aria-label": label }, text));
 };
 

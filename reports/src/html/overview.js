@@ -4,9 +4,10 @@ const counted = (summary) => WORST_FIRST.map((verdict) => [verdict, summary[verd
 const hero = () => {
   const total = report.cases.length;
   const marks = { passed: "✓", failed: "✕", unproved: "!", interrupted: "❙❙" };
-  const cluster = report.cells.find((cell) => cell.cluster)?.cluster;
-  const place = !cluster ? "no cluster was reached" : `${cluster.simulated ? "simulated cluster" : `${cluster.context} (${cluster.provider})`}, Kubernetes ${cluster.kubernetesVersion}`;
-  const cells = report.cells.length > 1 ? `${count(report.cells.length, "cell")}, first on ${place}` : place;
+  const clusters = report.cells.map((cell) => cell.cluster).filter(Boolean);
+  const names = new Set(clusters.map((cluster) => `${cluster.simulated ? "simulated cluster" : `${cluster.context} (${cluster.provider})`}, Kubernetes ${cluster.kubernetesVersion}`));
+  const place = names.size === 0 ? "no cluster was reached" : names.size === 1 ? [...names][0] : count(names.size, "cluster");
+  const cells = report.cells.length > 1 ? `${count(report.cells.length, "cell")} on ${place}` : place;
   const words = counted(report.summary).map(([verdict, n]) => `${n} ${VERDICTS[verdict].word}`).join(", ");
   return h("section", { class: `card hero ${report.outcomeClass}`, "aria-label": "Outcome" },
     h("span", { class: "mark", "aria-hidden": "true" }, marks[report.outcomeClass]),
@@ -28,7 +29,7 @@ const tiles = () =>
 const row = (one) =>
   h("a", { class: "row", href: caseAddress(one) },
     h("span", null, pill(one.verdict)),
-    h("span", { class: "what" }, h("span", null, one.title), h("span", { class: "id mono" }, " ", one.id), one.reason && one.verdict !== "passed" ? h("span", { class: "why" }, one.reason) : ""),
+    h("span", { class: "what" }, h("span", null, one.title), h("span", { class: "id mono" }, " ", one.id), one.reason && one.verdict !== "passed" ? h("span", { class: "why" }, prose(one.reason)) : "", one.runs ? ranMarks(one.runs) : ""),
     h("span", { class: "took" }, took(one.ms)));
 
 const lookFirst = () => {

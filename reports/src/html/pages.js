@@ -4,7 +4,7 @@ const guidePage = () => {
   return [h("h1", { tabindex: "-1" }, "Guide"), h("section", { class: "card" },
     report.coverage.length === 0 ? h("p", { class: "empty" }, "No case of this suite names a heading of a guide.") : [
       h("p", { class: "muted" }, `${count(report.coverage.length, "heading")} of the guide are proved by ${count(report.cases.length - rest, "case")}; ${count(rest, "case")} name no heading.`),
-      scroller("Coverage of the guide", h("table", null, h("thead", null, h("tr", null, ["Heading", "Result", "Cases"].map((name) => h("th", { scope: "col" }, name)))),
+      scroller("Coverage of the guide", h("table", { class: "guide" }, h("thead", null, h("tr", null, ["Heading", "Result", "Cases"].map((name) => h("th", { scope: "col" }, name)))),
         h("tbody", null, report.coverage.map(({ heading, cases }) => {
           const some = cases.map((place) => report.cases[place]);
           const left = some.length - MOST_SQUARES;
@@ -24,6 +24,24 @@ const clusterCard = (cell) => {
       cluster.images.map((image) => h("tr", null, h("td", { class: "mono" }, image.image), h("td", { class: "mono" }, image.digest))))))));
 };
 
+const mergedRuns = () => {
+  const runs = report.run.mergedFrom ?? [];
+  if (runs.length === 0) return "";
+  const others = runs.filter((run) => run.suiteDigest !== report.suite.digest).length;
+  const cells = (run) => [h("span", { class: "mono" }, run.id), when(run.startedAt), run.finishedAt ? took(run.durationMs) : `${took(run.durationMs)}, cut off`, run.shard ?? "", run.meshproofVersion, h("span", { class: "mono" }, run.suiteDigest)];
+  return h("section", { class: "card" }, h("h2", null, `Merged from ${count(runs.length, "run")}`), others > 0 && h("p", null, `${count(others, "run")} had other files of the suite.`),
+    scroller("Merged runs", h("table", { class: "small" }, h("thead", null, h("tr", null, ["Run", "Began", "Took", "Part", "Meshproof", "Suite"].map((name) => h("th", { scope: "col" }, name)))),
+      h("tbody", null, runs.map((run) => h("tr", null, cells(run).map((value) => h("td", null, value))))))));
+};
+
+const contacted = () => {
+  const all = report.run.contacted ?? [];
+  if (all.length === 0) return "";
+  return h("section", { class: "card" }, h("h2", null, "Spoken to"), scroller("Addresses", h("table", { class: "small" },
+    h("thead", null, h("tr", null, ["Address", "Requests", "Bytes"].map((name) => h("th", { scope: "col" }, name)))),
+    h("tbody", null, all.map(({ address, requests, bytes }) => h("tr", null, h("td", { class: "mono" }, address), h("td", null, requests.toLocaleString("en")), h("td", null, bytes.toLocaleString("en"))))))));
+};
+
 const environmentPage = () => [
   h("h1", { tabindex: "-1" }, "Environment"),
   h("div", { class: "columns" },
@@ -32,4 +50,6 @@ const environmentPage = () => [
     h("section", { class: "card" }, h("h2", null, "Suite"), facts([["Name", report.suite.name], ["Title", report.suite.title], ["Digest", h("span", { class: "mono" }, report.suite.digest)], ["Guide", report.guideUrl && h("a", { href: report.guideUrl, rel: "noreferrer", target: "_blank" }, report.guideUrl)]])),
     h("section", { class: "card" }, h("h2", null, "Variables"), facts(Object.entries(report.suite.variables).map(([name, value]) => [name, h("span", { class: "mono" }, shown(value))]))),
     report.cells.map(clusterCard)),
+  mergedRuns(),
+  contacted(),
 ];

@@ -145,6 +145,10 @@ fn stood_on(report: &Report) -> String {
         facts.push((format!("cluster{at}"), told));
         facts.extend(cluster.versions.iter().map(|(name, version)| (inline(name) + &at, inline(version))));
     }
+    let spoken = run.contacted.iter().take(MOST_ROWS);
+    facts.extend(
+        spoken.map(|one| ("spoken to".to_owned(), format!("{}, {} requests", code(&one.address), one.requests))),
+    );
     let mut images: Vec<_> =
         report.cells.iter().filter_map(|cell| cell.cluster.as_ref()).flat_map(|one| &one.images).collect();
     images.sort();

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use meshproof_reports::{PASSED, count_redacted, to_json};
+use meshproof_reports::{PASSED, count_redacted, to_json, write_file};
 
-use super::{args::BundleArgs, read, write};
+use super::{args::BundleArgs, read};
 use crate::command::show::out;
 
 /// Writes the archive and says what is in it.
@@ -13,7 +13,7 @@ pub fn bundle(args: &BundleArgs) -> Result<u8, String> {
     let packed = meshproof_reports::bundle(&report).map_err(|error| error.to_string())?;
     let name = || PathBuf::from(format!("meshproof-{}.tar.gz", file_name(&report.run.id)));
     let path = args.output.clone().unwrap_or_else(name);
-    write(&path, &packed)?;
+    write_file(&path, &packed).map_err(|error| error.to_string())?;
     let diagnosed = report.cases.iter().filter(|case| case.diagnosis.is_some()).count();
     let redacted: usize = count_redacted(&to_json(&report)).values().sum();
     let (size, cases) = (packed.len().div_ceil(1024), report.cases.len());

@@ -9,12 +9,9 @@ mod render;
 
 pub use args::{ReportArgs, ReportCommand};
 
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use meshproof_reports::{ERRORED, PASSED, REPORT_JSON, Report, from_json};
+use meshproof_reports::{ERRORED, PASSED, REPORT_JSON, Report, from_json, write_file};
 
 use super::show::{err, out};
 use crate::redact::Redactor;
@@ -48,19 +45,8 @@ fn read(path: &Path) -> Result<Report, String> {
 /// Writes text to a file or to standard output; the exit code of that.
 fn give(output: Option<&PathBuf>, text: &str) -> Result<u8, String> {
     match output {
-        Some(path) => write(path, text.as_bytes())?,
+        Some(path) => write_file(path, text.as_bytes()).map_err(|error| error.to_string())?,
         None => out(text),
     }
     Ok(PASSED)
-}
-
-/// In a single step, so that nobody reads half of it.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
-    let folder = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-    let replace = || {
-        let mut file = tempfile::Builder::new().prefix(".meshproof-report.").tempfile_in(folder)?;
-        file.write_all(bytes)?;
-        file.persist(path).map(drop).map_err(|error| error.error)
-    };
-    replace().map_err(|error: std::io::Error| format!("write {}: {error}", path.display()))
 }

@@ -1,188 +1,21 @@
 //! A cluster is afterwards what it was before, however a run ends: on simulated clusters that several runs come to.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::{Arc, Once},
-    time::Duration,
-};
+mod moments;
+mod site;
 
-use kube::{
-    Api, Client,
-    api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams},
-    core::ApiResource,
-};
+use std::{sync::Arc, time::Duration};
+
+use kube::api::{DeleteParams, Patch, PatchParams};
 use meshproof::{
-    cluster::{Cluster, ConnectOptions, Kind, SimulateOptions, Simulated, connect, start_simulated},
-    command::{Choosing, Prepared, prepare},
-    engine::{Event, Options, Outcome, Signals, execute, make_directory},
-    journal::{Journal, entries},
-    safety::{LEASE_NAMESPACE, Safety, by_labels, recover},
+    journal::entries,
+    safety::{LEASE_NAMESPACE, by_labels, recover},
 };
-use meshproof_reports::{CaseRecord, Verdict};
+use meshproof_reports::Verdict;
 use serde_json::{Value, json};
-use tokio::{
-    sync::mpsc::{UnboundedReceiver, unbounded_channel},
-    task::JoinHandle,
-};
+use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
-/// A cluster, and a folder for everything on disk.
-struct Site {
-    simulated: Simulated,
-    client: Client,
-    folder: tempfile::TempDir,
-}
-
-/// A run that is under way.
-struct Going {
-    outcome: JoinHandle<Outcome>,
-    events: UnboundedReceiver<Event>,
-    signals: Signals,
-    prepared: Arc<Prepared>,
-}
-
-/// How long anything may take here that is not to be seen at once.
-const PATIENT: Duration = Duration::from_secs(60);
-
-impl Site {
-    async fn new() -> Self {
-        static ONCE: Once = Once::new();
-        ONCE.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
-        let folder = tempfile::tempdir().unwrap();
-        let simulated = start_simulated(&SimulateOptions::default(), folder.path()).await.unwrap();
-        let client = Self::connect(&simulated.kubeconfig, folder.path()).await.client;
-        Self { simulated, client, folder }
-    }
-
-    async fn connect(kubeconfig: &Path, folder: &Path) -> Cluster {
-        let options = ConnectOptions { kubeconfig: Some(kubeconfig.to_owned()), ..ConnectOptions::default() };
-        let mut cluster = connect(&options, folder).await.unwrap();
-        cluster.pace = SimulateOptions::default().pace;
-        cluster
-    }
-
-    fn state(&self) -> PathBuf {
-        self.folder.path().join("state")
-    }
-
-    fn api(&self, kind: &str, namespace: &str) -> Api<DynamicObject> {
-        let kind = Kind::built_in(kind).unwrap();
-        let resource: ApiResource = kind.resource;
-        match namespace {
-            "" => Api::all_with(self.client.clone(), &resource),
-            namespace => Api::namespaced_with(self.client.clone(), namespace, &resource),
-        }
-    }
-
-    /// Applies as somebody else does.
-    async fn put(&self, manager: &str, object: Value) {
-        let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        let kind = Kind::built_in(text("/kind")).unwrap();
-        let mut whole = object.clone();
-        whole["apiVersion"] = kind.resource.api_version.clone().into();
-        let api = self.api(text("/kind"), text("/metadata/namespace"));
-        api.patch(text("/metadata/name"), &PatchParams::apply(manager), &Patch::Apply(whole)).await.unwrap();
-    }
-
-    async fn get(&self, kind: &str, namespace: &str, name: &str) -> Option<Value> {
-        let found = self.api(kind, namespace).get_opt(name).await.unwrap();
-        let mut value = found.map(|object| serde_json::to_value(object).unwrap());
-        if let Some(metadata) = value.as_mut().and_then(|value| value["metadata"].as_object_mut()) {
-            metadata.remove("resourceVersion");
-        }
-        value
-    }
-
-    async fn until(&self, kind: &str, namespace: &str, name: &str) {
-        let there = async {
-            while self.get(kind, namespace, name).await.is_none() {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        tokio::time::timeout(PATIENT, there).await.unwrap_or_else(|_| panic!("{kind} {name} never came"));
-    }
-
-    /// Begins a run of these cases in the namespace `ns`.
-    async fn go(&self, cases: &str) -> Going {
-        let suite = tempfile::tempdir_in(self.folder.path()).unwrap().keep();
-        let head = "apiVersion: meshproof.dev/v1alpha1\nkind: Scenario\nmetadata: {name: s}\nnamespace: ns\n";
-        std::fs::write(suite.join("s.yaml"), format!("{head}cases:\n{cases}\n")).unwrap();
-        let choosing = Choosing { paths: vec![suite.clone()], ..Choosing::default() };
-        let mut prepared = prepare(&choosing).unwrap_or_else(|problems| panic!("{problems:?}"));
-        prepared.run.directory = suite.join("run");
-        let work = make_directory(&prepared.run).unwrap();
-        let cluster = Self::connect(&self.simulated.kubeconfig, &work).await;
-        let safety = Safety { state: self.state(), wait: Duration::ZERO, inventory: true };
-        let options = Options { safety: Some(safety), ..Options::default() };
-        let (signals, (sender, events)) = (Signals::default(), unbounded_channel());
-        let prepared = Arc::new(prepared);
-        let (running, heard) = (Arc::clone(&prepared), signals.clone());
-        let outcome =
-            tokio::spawn(async move { execute(&running.plan, cluster, &running.run, &options, sender, &heard).await });
-        Going { outcome, events, signals, prepared }
-    }
-
-    async fn run(&self, cases: &str) -> (Outcome, Vec<CaseRecord>) {
-        self.go(cases).await.end().await
-    }
-
-    /// The journals of runs that have ended.
-    fn journals(&self) -> Vec<String> {
-        let ended = entries(&self.state()).unwrap().into_iter();
-        ended.filter(|entry| !Journal::is_being_written(&entry.path)).map(|entry| entry.run).collect()
-    }
-}
-
-impl Going {
-    async fn end(mut self) -> (Outcome, Vec<CaseRecord>) {
-        let outcome = tokio::time::timeout(PATIENT, self.outcome).await.expect("the run ends").unwrap();
-        let mut records = Vec::new();
-        while let Ok(event) = self.events.try_recv() {
-            if let Event::CaseFinished { record, .. } = event {
-                records.push(*record);
-            }
-        }
-        (outcome, records)
-    }
-
-    /// As if the process were killed: nothing more is done, and its locks are let go of.
-    async fn kill(mut self) {
-        self.outcome.abort();
-        let _ = self.outcome.await;
-        // What it had under way ends with its last sender.
-        let over = async { while self.events.recv().await.is_some() {} };
-        tokio::time::timeout(PATIENT, over).await.expect("all of it ends");
-    }
-}
-
-const MAKES_AND_WAITS: &str = "
-- name: makes
-  do:
-    - apply: {objects: [{apiVersion: v1, kind: Namespace, metadata: {name: made}}]}
-    - apply: {objects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: inside, namespace: made}}]}
-    - apply: {objects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: beside, namespace: default}}]}
-    - label: {kind: Namespace, name: theirs, set: {ours: 'yes', shared: ours}}
-- name: waits
-  needs: [makes]
-  expect: [{object: {of: {kind: ConfigMap, name: go, namespace: kube-public}}, within: 10m}]";
-
-async fn site_with_theirs() -> (Site, Value) {
-    let site = Site::new().await;
-    site.put("kubectl", json!({"kind": "Namespace", "metadata": {"name": "theirs", "labels": {"shared": "theirs"}}}))
-        .await;
-    let before = site.get("Namespace", "", "theirs").await.unwrap();
-    (site, before)
-}
-
-async fn as_before(site: &Site, theirs: &Value) {
-    for (kind, namespace, name) in [("Namespace", "", "made"), ("ConfigMap", "default", "beside")] {
-        assert_eq!(site.get(kind, namespace, name).await, None);
-    }
-    assert_eq!(site.get("Namespace", "", "theirs").await.as_ref(), Some(theirs), "whole, with who owns which field");
-    let leases = site.api("Lease", LEASE_NAMESPACE).list(&ListParams::default()).await.unwrap();
-    assert_eq!(leases.items, []);
-    assert_eq!(site.journals(), [""; 0]);
-}
+use site::{MAKES_AND_WAITS, PATIENT, Site, as_before, site_with_theirs};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_run_changed_is_what_it_was_when_it_has_ended() {
@@ -364,4 +197,44 @@ async fn what_a_program_left_is_a_failure_of_its_own_and_what_others_do_meanwhil
     let (outcome, _) = going.end().await;
     assert_eq!(outcome.leftovers, ["left behind: clusterroles.rbac.authorization.k8s.io/forgotten"]);
     site.api("ClusterRole", "").delete("forgotten", &DeleteParams::default()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undo_that_was_begun_is_done_again_whatever_it_had_left_to_see() {
+    let site = Site::new().await;
+    let (may, done) = (site.folder.path().join("may"), site.folder.path().join("done"));
+    let case = format!(
+        "
+- name: program
+  do:
+    - run: {{program: 'true'}}
+      undo:
+        unless: {{absent: {{kind: ConfigMap, name: of-the-program, namespace: default}}}}
+        do:
+          - run: {{program: sh, args: [-c, 'test -e {} && touch {}']}}
+          - delete: {{of: {{kind: ConfigMap, name: of-the-program, namespace: default}}, existing: true, ignoreNotFound: true}}
+  expect: [{{object: {{of: {{kind: ConfigMap, name: never, namespace: kube-public}}}}, within: 10m}}]",
+        may.display(),
+        done.display()
+    );
+    let going = site.go(&case).await;
+    site.until("Lease", LEASE_NAMESPACE, "meshproof-cluster").await;
+    site.put("installer", json!({"kind": "ConfigMap", "metadata": {"name": "of-the-program", "namespace": "default"}}))
+        .await;
+    let run = going.prepared.run.id.clone();
+    while !std::fs::read_to_string(site.state().join(format!("runs/{run}.journal"))).unwrap().contains("running") {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    going.kill().await;
+    let cluster = Arc::new(Site::connect(&site.simulated.kubeconfig, site.folder.path()).await);
+    let again = async || {
+        let entry = entries(&site.state()).unwrap().pop().unwrap();
+        recover(&cluster, &entry, &site.state(), unbounded_channel().0, &CancellationToken::new()).await.unwrap()
+    };
+    let left = again().await;
+    assert!(left[0].contains("left behind: the work of `true`"), "{left:?}");
+    assert_eq!(site.get("ConfigMap", "default", "of-the-program").await, None);
+    std::fs::write(&may, "").unwrap();
+    assert_eq!(again().await, [""; 0]);
+    assert!(done.exists(), "what failed was done once more");
 }
