@@ -141,3 +141,28 @@ async fn authorities_that_cannot_be_read_are_named() {
     assert!(error.to_string().contains("expected PEM certificates in /nowhere/ca.pem, but No such file"), "{error}");
     assert_eq!(error.blame(), Blame::Harness);
 }
+
+#[tokio::test]
+async fn what_is_pushed_is_there_with_the_same_digest_and_pushed_once() {
+    let served = served(|_| Access::Open).await;
+    let (from, blob) = layer(&served, b"content", settings()).await;
+    let manifest = from.manifest().await.unwrap();
+    let to = open(&served, "mirror/a:1", settings());
+    let Content::Image { config, .. } = manifest.content().unwrap() else { panic!() };
+    for (blob, content) in [(config.blob("its config"), &b"{}"[..]), (blob, &b"content"[..])] {
+        assert!(to.push_blob(&blob, content.to_vec().into()).await.unwrap());
+        assert!(!to.push_blob(&blob, content.to_vec().into()).await.unwrap());
+    }
+    to.push_manifest("1", &manifest).await.unwrap();
+    assert_eq!(to.manifest().await.unwrap().digest, manifest.digest);
+}
+
+#[tokio::test]
+async fn a_manifest_whose_blobs_are_not_there_is_not_taken() {
+    let served = served(|_| Access::Open).await;
+    let (from, _) = layer(&served, b"content", settings()).await;
+    let manifest = from.manifest().await.unwrap();
+    let error = open(&served, "mirror/a:1", settings()).push_manifest("1", &manifest).await.unwrap_err();
+    assert!(error.to_string().contains("expected to push its manifest, the registry answered 404"), "{error}");
+    assert_eq!(error.blame(), Blame::Harness);
+}
