@@ -32,6 +32,8 @@ pub fn artifact(evidence: &Evidence) -> Option<Finding> {
         () if says(&["expected its manifest, the registry", "expected its repository", "expected the layer"]) => {
             Finding::ArtifactMissing { artifact, detail }
         }
+        // Denied, no room, read-only, quota: this machine's disk is no registry's matter.
+        () if says(&["(os error 13)", "(os error 28)", "(os error 30)", "(os error 122)"]) => return None,
         () if !evidence.symptom.errored || says(&["with digest", " bytes of ", "complete archive"]) => {
             Finding::ArtifactDamaged { artifact, detail }
         }

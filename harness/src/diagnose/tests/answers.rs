@@ -34,6 +34,8 @@ fn a_program_says_why(#[case] output: &str, #[case] sentence: &str) {
     "artifact-damaged", "the artifact registry.example/tool:1 is damaged: unpack `a.tar.gz`: expected a complete archive, but it ends early")]
 #[case::away(PullError::Registry(RegistryError::Unreachable { reference: ARTIFACT.into(), url: "https://registry.example/v2/".into(), attempts: 3, reason: "connection refused".into() }), true,
     "registry-away", "the registry does not give registry.example/tool:1: expected an answer from https://registry.example/v2/, saw none in 3 attempts: connection refused")]
+#[case::disk(PullError::Disk { artifact: ARTIFACT.into(), action: "create a folder in", path: "/full".into(), error: std::io::Error::from_raw_os_error(28) }, true,
+    "unknown", "the evidence tells no cause beyond the reason: failed to pull: pull registry.example/tool:1: create a folder in /full: No space left on device (os error 28)")]
 fn an_artifact_that_is_not_pulled(
     #[case] error: PullError,
     #[case] errored: bool,
