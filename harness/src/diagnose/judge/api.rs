@@ -19,6 +19,9 @@ pub fn not_allowed(evidence: &Evidence) -> Option<Finding> {
     evidence.symptom.errored.then(|| Finding::NotAllowed { detail: brief(&reason[place + "not allowed: ".len()..]) })
 }
 
+/// Denied, no room, read-only, quota: this machine's disk is no registry's matter.
+const DISK: [&str; 4] = ["(os error 13)", "(os error 28)", "(os error 30)", "(os error 122)"];
+
 pub fn artifact(evidence: &Evidence) -> Option<Finding> {
     let about = evidence.concern.last().filter(|about| about.deed == Deed::Pull)?;
     let artifact = about.title.clone();
@@ -32,8 +35,7 @@ pub fn artifact(evidence: &Evidence) -> Option<Finding> {
         () if says(&["expected its manifest, the registry", "expected its repository", "expected the layer"]) => {
             Finding::ArtifactMissing { artifact, detail }
         }
-        // Denied, no room, read-only, quota: this machine's disk is no registry's matter.
-        () if says(&["(os error 13)", "(os error 28)", "(os error 30)", "(os error 122)"]) => return None,
+        () if DISK.iter().any(|code| reason.contains(code)) => return None,
         () if !evidence.symptom.errored || says(&["with digest", " bytes of ", "complete archive"]) => {
             Finding::ArtifactDamaged { artifact, detail }
         }
