@@ -7,7 +7,6 @@ use tokio::{
     task::{Id, JoinError, JoinSet},
     time::Instant,
 };
-use tokio_util::sync::CancellationToken;
 
 use super::{
     event::{RunEvent, RunEvents},
@@ -76,7 +75,6 @@ pub async fn run(
         events,
         signals,
         deadline: options.engine.timeout.map(|timeout| Instant::now() + timeout),
-        failed: CancellationToken::new(),
         running: JoinSet::new(),
         tasks: HashMap::new(),
         idle: Vec::new(),
@@ -95,8 +93,6 @@ struct Owner<'a> {
     events: RunEvents,
     signals: &'a Signals,
     deadline: Option<Instant>,
-    /// Whether a case has failed or errored.
-    failed: CancellationToken,
     running: JoinSet<(Ground, RunOutcome)>,
     /// The cell of each task, for those that end without giving anything back.
     tasks: HashMap<Id, usize>,
@@ -199,7 +195,6 @@ impl Owner<'_> {
             repeat: self.options.repeat,
             events: self.events.clone(),
             signals: self.signals.clone(),
-            failed: self.failed.clone(),
             secrets: self.options.secrets.clone(),
         };
         let task = self.running.spawn(work(ground, job));
@@ -228,7 +223,7 @@ impl Owner<'_> {
             () if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) => {
                 Some("the run's timeout was over")
             }
-            () if self.options.engine.fail_fast && self.failed.is_cancelled() => {
+            () if self.options.engine.fail_fast && self.signals.failed.is_cancelled() => {
                 Some("another cell failed and the run was to stop at the first failure")
             }
             () => None,

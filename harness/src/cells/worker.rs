@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use tokio::{sync::mpsc, time::Instant};
-use tokio_util::sync::CancellationToken;
 
 use super::{
     event::{RunEvent, RunEvents},
@@ -17,7 +16,6 @@ use crate::{
     redact::Secrets,
     safety::Safety,
 };
-use meshproof_reports::Verdict;
 
 /// What a cell is run with.
 pub struct Job {
@@ -33,8 +31,6 @@ pub struct Job {
     pub repeat: Repeat,
     pub events: RunEvents,
     pub signals: Signals,
-    /// Whether a case of the run has failed or errored.
-    pub failed: CancellationToken,
     pub secrets: Secrets,
 }
 
@@ -51,7 +47,7 @@ pub async fn work(mut ground: Ground, job: Job) -> (Ground, RunOutcome) {
         };
         let dirty = outcome.left_behind || !outcome.problems.is_empty() || !outcome.leftovers.is_empty();
         left.add(job.told(outcome));
-        let enough = job.repeat.until_failure && job.failed.is_cancelled();
+        let enough = job.repeat.until_failure && job.signals.failed.is_cancelled();
         if left.interrupted || enough || round == job.repeat.times {
             break;
         }
@@ -97,11 +93,6 @@ impl Job {
     /// Passes events on, with the places of the whole plan.
     async fn forward(&self, mut inbox: mpsc::UnboundedReceiver<Event>) {
         while let Some(event) = inbox.recv().await {
-            if let Event::CaseFinished { record, .. } = &event
-                && matches!(record.verdict, Some(Verdict::Failed | Verdict::Errored))
-            {
-                self.failed.cancel();
-            }
             self.tell(RunEvent::InCell { cell: self.place, event: event.moved(self.offset) });
         }
     }

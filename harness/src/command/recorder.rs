@@ -124,7 +124,6 @@ impl Recorder {
             RunEvent::Second => return,
             RunEvent::Problem(problem) => self.report.problems.push(problem.clone()),
         }
-        self.report.refresh();
         self.keep();
     }
 
@@ -162,14 +161,19 @@ impl Recorder {
 
     fn moment(&mut self, index: usize, at: Instant, kind: MomentKind, text: &str, deadline: Option<Instant>) {
         let Some((began, timeline)) = self.timelines.get_mut(&index) else { return };
-        let since = |moment: Instant| milliseconds(moment.saturating_duration_since(*began));
+        let since = |moment: Instant| engine::milliseconds(moment.saturating_duration_since(*began));
         timeline.push(Moment { at_ms: since(at), kind, text: text.to_owned(), deadline_ms: deadline.map(since) });
     }
 
-    /// Writes what is known to disk, unless it was written a moment ago.
+    /// Writes what is known to disk, unless it was written a moment ago: counting and redacting go through all cases, which after every
+    /// event would take longer the more there are.
     pub fn keep(&mut self) {
-        self.report.run.duration_ms = milliseconds(self.started.elapsed());
-        if self.keeper.is_some() && self.learnt != self.secrets.learnt() {
+        if self.keeper.is_none() || self.due.is_some_and(|due| Instant::now() < due) {
+            return;
+        }
+        self.report.run.duration_ms = engine::milliseconds(self.started.elapsed());
+        self.report.refresh();
+        if self.learnt != self.secrets.learnt() {
             self.redact();
         }
         let Some(keeper) = &mut self.keeper else { return };
@@ -179,6 +183,7 @@ impl Recorder {
             Err(error) => {
                 self.report.problems.push(error.to_string());
                 self.keeper = None;
+                self.due = None;
             }
         }
     }
@@ -190,7 +195,7 @@ impl Recorder {
         self.report.run.contacted = outcome.contacted;
         self.report.leftovers.extend(outcome.leftovers);
         self.report.run.finished_at = Some(engine::now());
-        self.report.run.duration_ms = milliseconds(self.started.elapsed());
+        self.report.run.duration_ms = engine::milliseconds(self.started.elapsed());
         self.report.refresh();
         self.redact();
         if let Some(directory) = &self.directory
@@ -227,8 +232,4 @@ fn cells(plan: &Plan) -> Vec<CellRecord> {
         ..CellRecord::default()
     };
     plan.cells().iter().map(|(cell, _)| of(cell)).collect()
-}
-
-fn milliseconds(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

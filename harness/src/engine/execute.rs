@@ -87,8 +87,8 @@ pub struct Outcome {
 pub struct Signals {
     pub interrupt: CancellationToken,
     pub give_up: CancellationToken,
-    /// Something failed and nothing more is to begin, with [`Options::fail_fast`]; shared by all plans of a run.
-    pub enough: CancellationToken,
+    /// A case has failed or errored, of any of the plans that a run has: with [`Options::fail_fast`], nothing more begins.
+    pub failed: CancellationToken,
 }
 
 /// Runs every case of the plan and then takes back what was changed. Each case's record is sent as it ends; all of them have a
@@ -267,7 +267,7 @@ impl Scheduler<'_> {
                     interrupted = true;
                     self.stop = Some("the run was interrupted".to_owned());
                 }
-                () = signals.enough.cancelled(), if self.stop.is_none() => {
+                () = signals.failed.cancelled(), if self.options.fail_fast && self.stop.is_none() => {
                     self.stop = Some("another cell failed and the run was to stop at the first failure".to_owned());
                 }
                 () = until(timeout), if self.stop.is_none() => {
@@ -281,8 +281,8 @@ impl Scheduler<'_> {
                 }
                 Some(ended) = self.running.join_next() => self.ended(ended),
             }
-            if self.options.fail_fast && self.failed {
-                signals.enough.cancel();
+            if self.failed {
+                signals.failed.cancel();
             }
             self.begin();
         }

@@ -22,6 +22,6 @@ pub use event::{Event, Events};
 pub use execute::{Options, Outcome, Signals, execute, make_directory};
 pub use hopeless::{Hopeless, PATIENCE};
 pub use ledger::Ledger;
-pub use record::{blank, now, title, unrun};
+pub use record::{blank, milliseconds, now, title, unrun};
 pub use shared::Shared;
 pub use teardown::{kept, teardown};

@@ -4,7 +4,10 @@ use std::path::Path;
 
 use indexmap::IndexMap;
 
-use super::{condition::applies, variables::Values};
+use super::{
+    condition::{Applies, applies},
+    variables::Values,
+};
 use crate::{
     diagnostic::{Diagnostic, Span},
     effect::{ApiVerb, Effect, RUN, Scene},
@@ -53,12 +56,7 @@ pub fn checks(nodes: &[CheckNode], reading: &Reading<'_>, diagnostics: &mut Vec<
 }
 
 fn check(node: &Node, reading: &Reading<'_>, diagnostics: &mut Vec<Diagnostic>) -> Option<Check> {
-    let (when, rest): (Vec<Entry>, Vec<Entry>) =
-        node.entries().iter().cloned().partition(|entry| entry.key.value == "when");
-    let conditions: Vec<Condition> = when.first().and_then(|entry| decode(&entry.node).ok()).unwrap_or_default();
-    let applies = applies(conditions.iter(), reading.variables, reading.values, reading.filler);
-    diagnostics.extend(applies.diagnostics);
-    let rest = Node { value: Value::Map(rest), span: node.span.clone() };
+    let (applies, rest) = conditional(node, reading, diagnostics);
     let (filled, problems) = reading.filler.fill(&rest);
     let broken = !problems.is_empty();
     diagnostics.extend(problems);
@@ -72,6 +70,16 @@ fn check(node: &Node, reading: &Reading<'_>, diagnostics: &mut Vec<Diagnostic>) 
             None
         }
     }
+}
+
+/// Whether what a node says under its `when` applies, and the rest of it.
+pub fn conditional(node: &Node, reading: &Reading<'_>, diagnostics: &mut Vec<Diagnostic>) -> (Applies, Node) {
+    let (when, rest): (Vec<Entry>, Vec<Entry>) =
+        node.entries().iter().cloned().partition(|entry| entry.key.value == "when");
+    let conditions: Vec<Condition> = when.first().and_then(|entry| decode(&entry.node).ok()).unwrap_or_default();
+    let mut applies = applies(conditions.iter(), reading.variables, reading.values, reading.filler);
+    diagnostics.append(&mut applies.diagnostics);
+    (applies, Node { value: Value::Map(rest), span: node.span.clone() })
 }
 
 fn read(filled: &Node, reading: &Reading<'_>) -> Result<Check, StepError> {

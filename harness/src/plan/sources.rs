@@ -1,22 +1,17 @@
 //! The suite's sources of images that apply, filled as far as they can be.
 
-use super::{checks::Reading, condition::applies};
+use super::checks::{Reading, conditional};
 use crate::{
     diagnostic::Diagnostic,
-    language::{Condition, Source, SourceNode, StepError, check_shape, names_in},
-    yaml::{Entry, Node, Value, decode},
+    language::{Source, SourceNode, StepError, check_shape, names_in},
+    yaml::Node,
 };
 
 /// Fills and reads the sources; expressions over captures are not filled yet.
 pub fn sources(nodes: &[SourceNode], reading: &Reading<'_>, diagnostics: &mut Vec<Diagnostic>) -> Vec<Node> {
     let mut filled = Vec::new();
     for SourceNode(node) in nodes {
-        let (when, rest): (Vec<Entry>, Vec<Entry>) =
-            node.entries().iter().cloned().partition(|entry| entry.key.value == "when");
-        let conditions: Vec<Condition> = when.first().and_then(|entry| decode(&entry.node).ok()).unwrap_or_default();
-        let applies = applies(conditions.iter(), reading.variables, reading.values, reading.filler);
-        diagnostics.extend(applies.diagnostics);
-        let rest = Node { value: Value::Map(rest), span: node.span.clone() };
+        let (applies, rest) = conditional(node, reading, diagnostics);
         let (ready, problems) = reading.filler.prepare(&rest);
         let whole = problems.is_empty() && names_in(&ready).is_empty();
         diagnostics.extend(problems);
