@@ -228,10 +228,11 @@ def main():
     if not wanted:
         return good
     print("installing, to be kept", flush=True)
-    _, code, took, output = meshproof("--keep", "--set", istioctl_args(), "--filter", TITLE, "--exact")
-    if code != 0:
-        sys.exit(f"the installation itself failed:\n{output}")
     try:
+        _, code, took, output = meshproof("--keep", "--set", istioctl_args(), "--filter", TITLE, "--exact")
+        if code != 0:
+            print(f"the installation itself failed:\n{output}")
+            return False
         rolled_out()
         report, code, took, output = meshproof(*EXISTING)
         print(f"{'ok  ' if code == 0 else 'BAD '} unbroken  ({took:.1f} s)", flush=True)
@@ -242,14 +243,18 @@ def main():
             good &= prove(breakage)
             rolled_out()
     finally:
-        if SIMULATED:
-            return good  # The cluster goes as a whole.
-        kubectl("delete", "namespace", NAMESPACE, "--wait=true")
-        with tempfile.TemporaryDirectory() as folder:
-            subprocess.run(["sh", "-c", 'oras pull --plain-http "$REGISTRY/istioctl-tool:$ISTIO_VERSION" >/dev/null && tar -xzf istio-*.tar.gz && '
-                            './istio-*/bin/istioctl uninstall --purge -y >/dev/null 2>&1; kubectl delete namespace istio-system --ignore-not-found; '
-                            'kubectl delete configmaps -A -l istio.io/config=true'], cwd=folder, stdout=subprocess.DEVNULL)
+        if not SIMULATED:  # There, the cluster goes as a whole.
+            taken_away()
     return good
+
+
+def taken_away():
+    """Bookinfo and Istio, however far they came."""
+    kubectl("delete", "namespace", NAMESPACE, "--wait=true", "--ignore-not-found")
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["sh", "-c", 'oras pull --plain-http "$REGISTRY/istioctl-tool:$ISTIO_VERSION" >/dev/null && tar -xzf istio-*.tar.gz && '
+                        './istio-*/bin/istioctl uninstall --purge -y >/dev/null 2>&1; kubectl delete namespace istio-system --ignore-not-found; '
+                        'kubectl delete configmaps -A -l istio.io/config=true'], cwd=folder, stdout=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":
