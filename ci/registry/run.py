@@ -224,6 +224,50 @@ def breakages(bench):
            ["--set", "answer=4s"], calm)
 
 
+def token_expires(bench):
+    """One run that asks the same repository on either side of its token's end: with a token service that goes on, and with one that
+    gives no more from then on. The registry allows for a minute between clocks, so that these tokens are good for two seconds."""
+    reference = f"{bench.kr2.address}/{PATH}/pilot:{VERSION}"
+    suite = os.path.join(bench.work, "expiry.yaml")
+
+    def run(between, pause=4):
+        there = {"image": {"images": [reference], "platforms": ["linux/amd64"]}, "within": "10s"}
+        wait = {"run": {"program": "sh", "args": ["-c", f"{between} sleep {pause}"]}, "touches": []}
+        with open(suite, "w") as file:
+            json.dump({"apiVersion": "meshproof.dev/v1alpha1", "kind": "Scenario", "metadata": {"name": "expiry"}, "cases": [
+                {"name": "before", "expect": [there]}, {"name": "after", "needs": ["before"], "do": [wait], "expect": [there]}]}, file)
+        before = bench.tokens.count
+        with tempfile.TemporaryDirectory(dir=bench.work) as folder:
+            ended = bench.meshproof("run", suite, "--cluster", "none", "--report-dir", folder)
+            path = os.path.join(folder, "report.json")
+            if not os.path.exists(path):
+                return ended, {}, "", 0
+            with open(path) as file:
+                cases = {case["id"].split("/")[-1]: case for case in json.load(file)["cases"]}
+        return ended, {name: case["verdict"] for name, case in cases.items()}, cases["after"]["reason"] or "", bench.tokens.count - before
+
+    ended, verdicts, reason, fetched = run("", pause=0)
+    problems = [] if ended.returncode == 0 and fetched == 1 else [f"expected it to pass with one token, saw {fetched}: {ended.stdout}"]
+    bench.say("one token is enough as long as it is good", problems, f"{verdicts}, {fetched} token")
+    bench.tokens.lifetime = -58
+    try:
+        ended, verdicts, reason, fetched = run("")
+        problems = [] if ended.returncode == 0 and fetched >= 2 else [f"expected it to pass with a second token, saw {fetched}: {ended.stdout}"]
+        bench.say("a token ends in mid-run and is renewed", problems, f"{verdicts}, {fetched} tokens")
+        ended, verdicts, reason, fetched = run(f"touch {bench.tokens.closed};")
+        problems = []
+        if ended.returncode != 2 or verdicts != {"before": "passed", "after": "errored"}:
+            problems.append(f"expected that only what comes later is errored, saw {verdicts}: {ended.stdout}")
+        pattern = f"{re.escape(reference)}: expected leave to read it as `{USER}`, the registry answered at its token service 403"
+        if not re.search(pattern, reason):
+            problems.append(f"expected /{pattern}/, saw {reason}")
+        bench.say("a token ends in mid-run and there is no other", problems, f"{verdicts}; {reason[:300]}")
+    finally:
+        bench.tokens.lifetime = 300
+        if os.path.exists(bench.tokens.closed):
+            os.remove(bench.tokens.closed)
+
+
 def green(bench):
     code, report, said = bench.gate("--matrix")
     verdicts = {case["id"]: (case["verdict"], case["reason"]) for case in report["cases"]}
@@ -320,15 +364,25 @@ def oras(bench, mirror, bundle):
             {"pull": {"artifact": reference, "as": "release"}},
             {"run": {"program": "cp", "args": ["-r", "{{ release }}/..", ours]}, "touches": []}]}]}, file)
     ended = bench.meshproof("run", suite, "--cluster", "none")
-    name = f"istio-{VERSION}-linux-amd64.tar.gz"
-    found = [os.path.join(folder, name) for folder, _, files in os.walk(ours) if name in files]
-    if not found or open(found[0], "rb").read() != open(os.path.join(theirs, name), "rb").read():
+    release = f"istio-{VERSION}-linux-amd64.tar.gz"
+    found = [os.path.join(folder, release) for folder, _, files in os.walk(ours) if release in files]
+    if not found or open(found[0], "rb").read() != open(os.path.join(theirs, release), "rb").read():
         problems.append(f"expected the file that ORAS pulls, saw {found}: {ended.stdout}")
     for one in json.load(open(os.path.join(bundle, "index.json")))["manifests"]:
         read = subprocess.run([program, "manifest", "fetch", "--oci-layout", f"{bundle}@{one['digest']}"], capture_output=True)
         if read.returncode != 0 or len(read.stdout) != one["size"]:
             problems.append(f"ORAS does not read {one} in the layout: {read.stderr.decode()}")
-    bench.say("ORAS pulls the same file, and reads the bundle", problems)
+        name = one["annotations"]["org.opencontainers.image.ref.name"]
+        copied = subprocess.run([program, "copy", "--from-oci-layout", f"{bundle}:{name}", "--to-plain-http", f"{mirror.address}/by-name/{name}:1"],
+                                capture_output=True, text=True)
+        if copied.returncode != 0 or f"Digest: {one['digest']}" not in copied.stdout:
+            problems.append(f"ORAS does not copy {name} from the layout: {copied.stdout}{copied.stderr}")
+    named = os.path.join(bench.work, "named")
+    os.makedirs(named)
+    pulled = subprocess.run([program, "pull", "--oci-layout", f"{bundle}:istioctl-tool-{VERSION}"], cwd=named, capture_output=True, text=True)
+    if pulled.returncode != 0 or open(os.path.join(named, release), "rb").read() != open(os.path.join(theirs, release), "rb").read():
+        problems.append(f"ORAS does not pull istioctl-tool-{VERSION} from the layout: {pulled.stdout}{pulled.stderr}")
+    bench.say("ORAS pulls the same file, and reads the bundle by digest and by name", problems)
 
 
 def main():
@@ -351,6 +405,7 @@ def main():
                     bench.check(name, code, verdict, patterns, *arguments)
                 finally:
                     mended()
+            token_expires(bench)
             tls(bench)
             air_gap(bench)
             bench.check("all is mended", 0, "passed", [], "--set", f"lock={bench.lock}")

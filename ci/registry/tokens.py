@@ -9,10 +9,11 @@ def encoded(content):
 
 
 class TokenService:
-    """`lifetime` may be changed at any time. `anonymous` ones may pull."""
+    """`lifetime` may be changed at any time. `anonymous` ones may pull. Nobody gets a token while the file `closed` is there."""
 
     def __init__(self, folder, lifetime=300, anonymous=False):
         self.folder, self.lifetime, self.anonymous, self.count = folder, lifetime, anonymous, 0
+        self.closed = os.path.join(folder, "no-tokens")
         self.key, self.certificate = os.path.join(folder, "token.key"), os.path.join(folder, "token.pem")
         subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", self.key, "-out", self.certificate,
                         "-subj", "/CN=token", "-days", "2"], check=True, capture_output=True)
@@ -22,6 +23,9 @@ class TokenService:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
+                if os.path.exists(service.closed):
+                    self.answer(403, {"errors": [{"code": "DENIED", "message": "no more tokens today"}]})
+                    return
                 query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
                 known = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
                 given = self.headers.get("Authorization")

@@ -3,7 +3,8 @@
 
 use std::{
     collections::BTreeSet,
-    fs, io,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -11,10 +12,13 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::names::names;
 use crate::registry::{Blob, Content, Descriptor, Digest, Manifest, Reference, Registries, RegistryError, Repository};
 
 /// The annotation by which a layout says what something in it is called.
 const NAME: &str = "org.opencontainers.image.ref.name";
+/// The annotation by which containerd, and a bundle, says where it was pulled from.
+const REFERENCE: &str = "io.containerd.image.name";
 
 /// A folder with a layout.
 #[derive(Debug, Clone)]
@@ -73,12 +77,14 @@ impl Layout {
 
     /// Names what is in it.
     pub fn index(&self, stored: &[Stored]) -> Result<(), LayoutError> {
+        let references: Vec<&str> = stored.iter().map(|one| one.reference.as_str()).collect();
         let manifests: Vec<_> = stored
             .iter()
-            .map(|one| {
+            .zip(names(&references))
+            .map(|(one, name)| {
                 json!({
                     "mediaType": one.media_type, "digest": one.digest, "size": one.size,
-                    "annotations": {NAME: one.reference, "io.containerd.image.name": one.reference},
+                    "annotations": {NAME: name, REFERENCE: one.reference},
                 })
             })
             .collect();
@@ -95,7 +101,7 @@ impl Layout {
         let text = fs::read(&path).map_err(|error| broken(error.to_string()))?;
         let index: Index = serde_json::from_slice(&text).map_err(|error| broken(error.to_string()))?;
         let named = index.manifests.into_iter().filter_map(|descriptor| {
-            let reference = descriptor.annotations.get(NAME)?.clone();
+            let reference = descriptor.annotations.get(REFERENCE)?.clone();
             let (digest, media_type) = (descriptor.digest.to_string(), descriptor.media_type.clone());
             Some(Stored { reference, digest, media_type, size: descriptor.size })
         });
@@ -133,11 +139,12 @@ impl Layout {
             let (_, blobs) = named(to, &manifest)?;
             for blob in blobs {
                 copied.blobs += 1;
-                let content = self.read(&blob.digest)?;
-                if to.push_blob(&blob, content).await? {
-                    copied.new += 1;
-                    copied.bytes += blob.size;
+                if !to.lacks(&blob).await? {
+                    continue;
                 }
+                to.push_blob(&blob, &self.prove(&blob.digest)?).await?;
+                copied.new += 1;
+                copied.bytes += blob.size;
             }
             let name = match (&to.reference.tag, by_tag) {
                 (Some(tag), true) => tag.clone(),
@@ -172,23 +179,26 @@ impl Layout {
         Ok(Manifest { digest: digest.clone(), media_type, bytes: self.read(digest)? })
     }
 
-    /// Content of the layout, proved by its digest.
+    /// Content of the layout, which is small, proved by its digest.
     fn read(&self, digest: &Digest) -> Result<Bytes, LayoutError> {
+        let path = self.prove(digest)?;
+        fs::read(&path).map(Bytes::from).map_err(|error| LayoutError::Disk { action: "read", path, error })
+    }
+
+    /// The file with content of the layout, however large, proved by its digest.
+    fn prove(&self, digest: &Digest) -> Result<PathBuf, LayoutError> {
         let path = self.place(digest);
-        let content = match fs::read(&path) {
-            Ok(content) => Bytes::from(content),
-            Err(error) => return Err(LayoutError::Disk { action: "read", path, error }),
-        };
-        match Digest::of(&content, Some(digest)) {
-            seen if seen == *digest => Ok(content),
-            seen => Err(LayoutError::Broken { path, reason: format!("expected the digest {digest}, saw {seen}") }),
+        match File::open(&path).and_then(|mut file| Digest::read(&mut file, digest)) {
+            Ok(seen) if seen == *digest => Ok(path),
+            Ok(seen) => Err(LayoutError::Broken { path, reason: format!("expected the digest {digest}, saw {seen}") }),
+            Err(error) => Err(LayoutError::Disk { action: "read", path, error }),
         }
     }
 
     /// Whether the layout has the blob, whole.
     fn has(&self, blob: &Blob) -> bool {
         let length = fs::metadata(self.place(&blob.digest)).map(|metadata| metadata.len());
-        length.is_ok_and(|length| length == blob.size) && self.read(&blob.digest).is_ok()
+        length.is_ok_and(|length| length == blob.size) && self.prove(&blob.digest).is_ok()
     }
 
     fn put(&self, manifest: &Manifest) -> Result<(), LayoutError> {

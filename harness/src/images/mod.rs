@@ -6,6 +6,7 @@ mod layout;
 mod lock;
 mod manifests;
 mod mirror;
+mod names;
 
 pub use examine::{Examined, examine};
 pub use gather::{GatherError, Kind, Pulled, gather};

@@ -5,7 +5,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -42,7 +42,7 @@ impl Cache {
     fn find(&self, blob: &Blob) -> Option<PathBuf> {
         let path = self.place(&blob.digest);
         let mut file = File::open(&path).ok()?;
-        match hash(&mut file, &blob.digest) {
+        match Digest::read(&mut file, &blob.digest) {
             Ok(digest) if digest == blob.digest => Some(path),
             _ => {
                 tracing::debug!(path = %path.display(), "content in the cache is damaged, and goes");
@@ -102,17 +102,5 @@ impl Repository {
         let folder = tempfile::tempdir().map_err(disk)?;
         let path = self.cached(blob, folder.path()).await?;
         fs::read(path).map_err(disk)
-    }
-}
-
-/// The digest of what is left to be read, by the algorithm of `like`.
-fn hash(file: &mut File, like: &Digest) -> io::Result<Digest> {
-    let mut hasher = like.hasher();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hasher.finish()),
-            count => hasher.update(&buffer[..count]),
-        }
     }
 }

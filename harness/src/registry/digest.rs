@@ -1,7 +1,10 @@
 //! Content digests (<https://github.com/opencontainers/image-spec/blob/main/descriptor.md#digests>).
 
-use std::fmt::{self, Write as _};
-use std::str::FromStr;
+use std::{
+    fmt::{self, Write as _},
+    io::{self, Read},
+    str::FromStr,
+};
 
 use sha2::{Digest as _, Sha256, Sha512};
 
@@ -24,6 +27,18 @@ impl Digest {
         let mut hasher = Hasher::new(like.map_or(Algorithm::Sha256, |digest| digest.algorithm));
         hasher.update(bytes);
         hasher.finish()
+    }
+
+    /// The digest of what is left to be read of `source`, of which little is in memory at a time.
+    pub fn read(source: &mut impl Read, like: &Self) -> io::Result<Self> {
+        let mut hasher = like.hasher();
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            match source.read(&mut buffer)? {
+                0 => return Ok(hasher.finish()),
+                count => hasher.update(&buffer[..count]),
+            }
+        }
     }
 
     /// Hashes by the same algorithm.

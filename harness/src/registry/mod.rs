@@ -7,6 +7,7 @@
 
 mod answer;
 mod blob;
+mod body;
 mod cache;
 mod contacts;
 mod credentials;

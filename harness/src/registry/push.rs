@@ -1,7 +1,8 @@
 //! Pushing: blobs first, then the manifests that name them
 //! (<https://github.com/opencontainers/distribution-spec/blob/main/spec.md#push>).
 
-use bytes::Bytes;
+use std::path::Path;
+
 use reqwest::{
     Method, StatusCode, Url,
     header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION},
@@ -9,23 +10,28 @@ use reqwest::{
 
 use super::{
     Blob, Digest, Manifest, RegistryError, Repository,
+    body::Body,
     repository::{Ask, Thing},
 };
 
 impl Repository {
-    /// Pushes a blob whose content is `content`, unless it is there; says whether it was not.
-    pub async fn push_blob(&self, blob: &Blob, content: Bytes) -> Result<bool, RegistryError> {
+    /// Whether a blob has to be pushed, because it is not there as it should be.
+    pub async fn lacks(&self, blob: &Blob) -> Result<bool, RegistryError> {
         match self.find(blob).await {
-            Ok(()) => return Ok(false),
-            Err(RegistryError::BlobUnknown { .. } | RegistryError::BlobSize { .. }) => {}
-            Err(error) => return Err(error),
+            Ok(()) => Ok(false),
+            Err(RegistryError::BlobUnknown { .. } | RegistryError::BlobSize { .. }) => Ok(true),
+            Err(error) => Err(error),
         }
+    }
+
+    /// Pushes a blob from the file at `path`, piece by piece. The registry proves its digest.
+    pub async fn push_blob(&self, blob: &Blob, path: &Path) -> Result<(), RegistryError> {
         let what = format!("to push {}", blob.name);
         let begin = Ask {
             method: Method::POST,
             path: "blobs/uploads/".to_owned(),
             headers: vec![(CONTENT_LENGTH, HeaderValue::from_static("0"))],
-            body: Bytes::new(),
+            body: Body::none(),
             thing: Thing::Push(what.clone()),
             wanted: &[StatusCode::ACCEPTED],
         };
@@ -40,12 +46,16 @@ impl Repository {
         let put = Ask {
             method: Method::PUT,
             path: place.to_string(),
-            headers: vec![(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))],
-            body: content,
+            // A stream does not know its length, and many registries want to know it before.
+            headers: vec![
+                (CONTENT_TYPE, HeaderValue::from_static("application/octet-stream")),
+                (CONTENT_LENGTH, HeaderValue::from(blob.size)),
+            ],
+            body: Body::File { path: path.to_owned(), size: blob.size },
             thing: Thing::Push(what.clone()),
             wanted: &[StatusCode::CREATED],
         };
-        self.ask(&put, &mut self.retries()).await.map(|_| true)
+        self.ask(&put, &mut self.retries()).await.map(drop)
     }
 
     /// Pushes a manifest under `name`: a tag, or its digest. The registry must say the same digest.
@@ -60,7 +70,7 @@ impl Repository {
             method: Method::PUT,
             path: format!("manifests/{name}"),
             headers: vec![(CONTENT_TYPE, media_type)],
-            body: manifest.bytes.clone(),
+            body: Body::Memory(manifest.bytes.clone()),
             thing: Thing::Push(what),
             wanted: &[StatusCode::CREATED],
         };

@@ -1,8 +1,7 @@
 //! Requests to one repository of a registry: how often, and what an answer other than the wanted one means.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
-use bytes::Bytes;
 use oci_client::{
     errors::OciErrorCode,
     manifest::{
@@ -18,6 +17,7 @@ use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 use super::{
     Contacts, Reference, Registries, RegistryError,
     answer::{Answer, is_hopeless, reason},
+    body::Body,
     credentials::Credential,
     host::Host,
     retry::{Cause, Retries, cause, is_transient},
@@ -49,7 +49,7 @@ pub(super) struct Ask {
     /// Beneath `/v2/REPOSITORY/`, or a whole URL that the registry gave.
     pub path: String,
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    pub body: Bytes,
+    pub body: Body,
     pub thing: Thing,
     /// The answers that are wanted.
     pub wanted: &'static [StatusCode],
@@ -93,7 +93,7 @@ impl Ask {
             method,
             path: format!("manifests/{name}"),
             headers: vec![(ACCEPT, accept)],
-            body: Bytes::new(),
+            body: Body::none(),
             thing: Thing::Manifest,
             wanted: &[StatusCode::OK],
         }
@@ -104,7 +104,7 @@ impl Ask {
             method,
             path: format!("blobs/{digest}"),
             headers: vec![(ACCEPT, HeaderValue::from_static("*/*"))],
-            body: Bytes::new(),
+            body: Body::none(),
             thing: Thing::Blob(what.to_owned()),
             wanted: &[StatusCode::OK, StatusCode::PARTIAL_CONTENT],
         }
@@ -168,8 +168,8 @@ impl Repository {
             for (name, value) in &ask.headers {
                 request = request.header(name, value);
             }
-            if !ask.body.is_empty() || ask.writes() {
-                request = request.body(ask.body.clone());
+            if ask.writes() {
+                request = request.body(self.begin_body(&ask.body).await?);
             }
             self.host.contacts.request(&url);
             // Where uploads go is the registry's word, and may be another's address: nobody else is told who we are.
@@ -206,6 +206,15 @@ impl Repository {
             let identity = session.lock().await.identity.clone();
             return Err(self.refusal(ask, Answer::read(response).await, identity, retries).await);
         }
+    }
+
+    async fn begin_body(&self, body: &Body) -> Result<reqwest::Body, RegistryError> {
+        let path = match body {
+            Body::File { path, .. } => path.clone(),
+            Body::Memory(_) => PathBuf::new(),
+        };
+        let unreadable = |error| RegistryError::Disk { reference: self.shown(), action: "read", path, error };
+        body.begin().await.map_err(unreadable)
     }
 
     /// Answers a challenge.

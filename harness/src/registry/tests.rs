@@ -1,8 +1,9 @@
 //! What a registry is asked, and what becomes of it: against the simulator's, which knows ranges and pushing.
 
-use std::{collections::BTreeMap, fs, time::Duration};
+use std::{collections::BTreeMap, fs, io::Write as _, time::Duration};
 
-use axum::{Router, extract::Request};
+use axum::{Router, extract::Request, response::IntoResponse as _};
+use futures::StreamExt as _;
 use meshproof_simulator::{
     clock::{Clock, Pace},
     registry::{Access, Fault, File, Image, Registry, Rule},
@@ -149,9 +150,13 @@ async fn what_is_pushed_is_there_with_the_same_digest_and_pushed_once() {
     let manifest = from.manifest().await.unwrap();
     let to = open(&served, "mirror/a:1", settings());
     let Content::Image { config, .. } = manifest.content().unwrap() else { panic!() };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("content");
     for (blob, content) in [(config.blob("its config"), &b"{}"[..]), (blob, &b"content"[..])] {
-        assert!(to.push_blob(&blob, content.to_vec().into()).await.unwrap());
-        assert!(!to.push_blob(&blob, content.to_vec().into()).await.unwrap());
+        fs::write(&path, content).unwrap();
+        assert!(to.lacks(&blob).await.unwrap());
+        to.push_blob(&blob, &path).await.unwrap();
+        assert!(!to.lacks(&blob).await.unwrap());
     }
     to.push_manifest("1", &manifest).await.unwrap();
     assert_eq!(to.manifest().await.unwrap().digest, manifest.digest);
@@ -165,4 +170,52 @@ async fn a_manifest_whose_blobs_are_not_there_is_not_taken() {
     let error = open(&served, "mirror/a:1", settings()).push_manifest("1", &manifest).await.unwrap_err();
     assert!(error.to_string().contains("expected to push its manifest, the registry answered 404"), "{error}");
     assert_eq!(error.blame(), Blame::Harness);
+}
+
+/// The second half of what is pushed is written only once the registry has some of the first: nobody who wants all of it first gets on.
+#[tokio::test]
+async fn a_blob_is_on_its_way_before_all_of_it_is_read() {
+    install_tls();
+    let half = vec![7; 1 << 20];
+    let content = [half.clone(), half.clone()].concat();
+    let (some, arrived) = std::sync::mpsc::channel();
+    let (all, mut received) = tokio::sync::mpsc::channel(1);
+    let answer = move |request: Request| {
+        let (some, all) = (some.clone(), all.clone());
+        async move {
+            if request.method() == "POST" {
+                return (StatusCode::ACCEPTED, [("location", "/v2/a/blobs/uploads/1")]).into_response();
+            }
+            let length = request.headers()["content-length"].to_str().unwrap().to_owned();
+            let mut frames = request.into_body().into_data_stream();
+            let mut body = frames.next().await.unwrap().unwrap().to_vec();
+            some.send(()).unwrap();
+            while let Some(frame) = frames.next().await {
+                body.extend(frame.unwrap());
+            }
+            all.send((length, body)).await.unwrap();
+            StatusCode::CREATED.into_response()
+        }
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await.unwrap() });
+
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let into = pipe.clone();
+    std::thread::spawn(move || {
+        let mut into = fs::OpenOptions::new().write(true).open(into).unwrap();
+        into.write_all(&half).unwrap();
+        arrived.recv().unwrap();
+        into.write_all(&half).unwrap();
+    });
+    let registries = Registries::new(settings(), Contacts::default());
+    let to = registries.open(registries.reference(&format!("{address}/a:1")).unwrap(), None).unwrap();
+    let blob = Blob { digest: Digest::of(&content, None), size: content.len() as u64, name: "its layer".to_owned() };
+    to.push_blob(&blob, &pipe).await.unwrap();
+    let (length, body) = received.recv().await.unwrap();
+    assert_eq!(length, content.len().to_string());
+    assert!(body == content);
 }
