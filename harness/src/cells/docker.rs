@@ -60,7 +60,10 @@ impl KindGround {
             return Some(format!("the kind clusters are to be {version}"));
         }
         let images = &self.options.images;
-        images.of(wish).is_none().then(|| format!("node images are known of {}; name one with --node-image", images.known()))
+        images
+            .of(wish)
+            .is_none()
+            .then(|| format!("node images are known of {}; name one with --node-image", images.known()))
     }
 
     pub fn is_at_hand(&self, wish: Option<KubernetesWish>) -> bool {
@@ -83,7 +86,10 @@ impl KindGround {
             let wanted = self.wanted(wish);
             let image = self.options.images.of(wanted).ok_or_else(|| {
                 let known = self.options.images.known();
-                KindError::new(crate::kind::Step::Image, format!("none is known of {wanted}, only of {known}; name one with --node-image"))
+                KindError::new(
+                    crate::kind::Step::Image,
+                    format!("none is known of {wanted}, only of {known}; name one with --node-image"),
+                )
             })?;
             let name = match self.options.keep {
                 true => format!("meshproof-kept-{wanted}"),

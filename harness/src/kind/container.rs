@@ -68,6 +68,7 @@ pub fn request(spec: &NodeSpec) -> ContainerRequest<GenericImage> {
         }
     };
     GenericImage::new(repository, tag)
+        .with_exposed_port(API_PORT.tcp())
         .with_container_name(spec.name)
         .with_hostname(spec.name)
         .with_labels(labels)
@@ -93,10 +94,8 @@ fn on_host(host: &mut HostConfig) {
     host.port_bindings = Some([(format!("{API_PORT}/tcp"), Some(vec![on_loopback]))].into());
     // systemd is to be the first process, and comes back with the host but not on its own.
     host.init = Some(false);
-    host.restart_policy = Some(RestartPolicy {
-        name: Some(RestartPolicyNameEnum::ON_FAILURE),
-        maximum_retry_count: Some(1),
-    });
+    host.restart_policy =
+        Some(RestartPolicy { name: Some(RestartPolicyNameEnum::ON_FAILURE), maximum_retry_count: Some(1) });
 }
 
 impl Node {
@@ -104,7 +103,7 @@ impl Node {
     pub async fn start(docker: &Docker, spec: &NodeSpec<'_>) -> Result<Self, KindError> {
         let failed = |error: TestcontainersError| KindError::container(Step::Container, &error);
         let container = request(spec).start().await.map_err(failed)?;
-        let address = container.get_bridge_ip_address().await.map_err(failed)?;
+        let address = address(docker, container.id()).await?;
         Ok(Self { container, docker: docker.clone(), name: spec.name.to_owned(), address })
     }
 
@@ -119,7 +118,8 @@ impl Node {
         let (code, output) = self.try_run(step, command).await?;
         match code {
             0 => Ok(output),
-            code => Err(KindError::new(step, format!("`{}` ended with {code} in {}", command.join(" "), self.name)).with_log(output)),
+            code => Err(KindError::new(step, format!("`{}` ended with {code} in {}", command.join(" "), self.name))
+                .with_log(output)),
         }
     }
 
@@ -155,7 +155,8 @@ impl Node {
             .and_then(|()| archive.into_inner());
         let packed = packed.map_err(|error| KindError::new(step, error.to_string()))?;
         let options = UploadToContainerOptionsBuilder::new().path(folder).build();
-        let uploaded = self.docker.client.upload_to_container(self.container.id(), Some(options), body_full(packed.into()));
+        let uploaded =
+            self.docker.client.upload_to_container(self.container.id(), Some(options), body_full(packed.into()));
         uploaded.await.map_err(|error| KindError::docker(step, &error))
     }
 
@@ -186,6 +187,15 @@ impl Node {
     pub async fn remove(self) -> Result<(), KindError> {
         self.container.rm().await.map_err(|error| KindError::container(Step::Container, &error))
     }
+}
+
+/// On the network that Docker gave it, whatever that is called.
+async fn address(docker: &Docker, id: &str) -> Result<IpAddr, KindError> {
+    let seen = docker.client.inspect_container(id, None).await;
+    let settings = seen.map_err(|error| KindError::docker(Step::Container, &error))?.network_settings;
+    let networks = settings.and_then(|settings| settings.networks).unwrap_or_default();
+    let mut addresses = networks.into_values().filter_map(|network| network.ip_address?.parse().ok());
+    addresses.next().ok_or_else(|| KindError::new(Step::Container, "Docker gave it no address"))
 }
 
 fn header(length: u64) -> tar::Header {

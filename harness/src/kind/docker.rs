@@ -9,8 +9,8 @@ use testcontainers::{
 };
 
 use super::{KindError, Step};
-use crate::journal::Journal;
 pub use crate::engine::RUN_LABEL;
+use crate::journal::Journal;
 
 /// The file that a run's process has locked while it lives.
 pub const LOCK_LABEL: &str = "meshproof.dev/lock";
@@ -44,7 +44,8 @@ impl Docker {
     /// Asks the Docker that `DOCKER_HOST` or the usual socket leads to.
     pub async fn reach() -> Result<Self, KindError> {
         let failed = |error: &bollard::errors::Error| KindError::docker(Step::Docker, error);
-        let client = docker_client_instance().await.map_err(|error| KindError::container(Step::Docker, &error.into()))?;
+        let client =
+            docker_client_instance().await.map_err(|error| KindError::container(Step::Docker, &error.into()))?;
         let info = client.info().await.map_err(|error| failed(&error))?;
         let memory = info.mem_total.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default();
         Ok(Self { client, memory, version: info.server_version.unwrap_or_default() })

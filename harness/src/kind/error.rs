@@ -54,7 +54,11 @@ fn in_words(said: &str) -> String {
         () if has("permission denied") => {
             "this user has no right to Docker's socket: join the group `docker`, or set DOCKER_HOST to a Docker of your own"
         }
-        () if has("no such file") || has("connection refused") || has("socket not found") || has("error trying to connect") => {
+        () if has("no such file")
+            || has("connection refused")
+            || has("socket not found")
+            || has("error trying to connect") =>
+        {
             "no Docker answers: start it, or set DOCKER_HOST to where it is"
         }
         () if has("port is already allocated") || has("address already in use") => {
@@ -110,7 +114,10 @@ mod tests {
     fn the_end_of_the_log_is_told() {
         let log: String = (1..=30).map(|n| format!("line {n}\n\n")).collect();
         let told = KindError::new(Step::Init, "kubeadm ended with 1").with_log(log).to_string();
-        assert!(told.starts_with("failed to initialize the control plane: kubeadm ended with 1\n    line 11\n"), "{told}");
+        assert!(
+            told.starts_with("failed to initialize the control plane: kubeadm ended with 1\n    line 11\n"),
+            "{told}"
+        );
         assert!(told.ends_with("    line 30"), "{told}");
     }
 }

@@ -33,7 +33,8 @@ impl NodeImages {
     pub fn of(&self, wish: KubernetesWish) -> Option<String> {
         let named = self.0.iter().find(|named| covers(named.wish, wish)).map(|named| named.image.clone());
         named.or_else(|| {
-            let (version, digest) = KNOWN.iter().find(|(version, _)| wish.accepts(&version.parse().expect("a version")))?;
+            let (version, digest) =
+                KNOWN.iter().find(|(version, _)| wish.accepts(&version.parse().expect("a version")))?;
             Some(format!("kindest/node:v{version}@sha256:{digest}"))
         })
     }

@@ -13,7 +13,8 @@ pub async fn load(node: &Node, archives: &[PathBuf]) -> Result<(), KindError> {
     for archive in archives {
         node.copy(Step::Load, archive, FOLDER, NAME).await?;
         let path = format!("{FOLDER}/{NAME}");
-        let imported = node.run(Step::Load, &["ctr", "--namespace=k8s.io", "images", "import", "--digests", &path]).await;
+        let imported =
+            node.run(Step::Load, &["ctr", "--namespace=k8s.io", "images", "import", "--digests", &path]).await;
         node.run(Step::Load, &["rm", "-f", &path]).await?;
         imported.map_err(|error| {
             let reason = format!("{} holds no images that containerd reads: {}", archive.display(), error.reason);
@@ -29,7 +30,9 @@ pub fn check(archives: &[PathBuf]) -> Result<(), KindError> {
     for path in archives {
         match unreadable(path) {
             Ok(file) if file.is_file() => {}
-            Ok(_) => return Err(KindError::new(Step::Load, format!("{} is not a file: pack it with tar", path.display()))),
+            Ok(_) => {
+                return Err(KindError::new(Step::Load, format!("{} is not a file: pack it with tar", path.display())));
+            }
             Err(error) => return Err(KindError::new(Step::Load, format!("{}: {error}", path.display()))),
         }
     }

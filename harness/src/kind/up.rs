@@ -106,8 +106,7 @@ async fn bring(
     for role in roles {
         step(Step::Container);
         let name = format!("{name}-{role}");
-        let spec =
-            NodeSpec { image, name: &name, role: &role, run: owner.run, lock: owner.lock, keep: options.keep };
+        let spec = NodeSpec { image, name: &name, role: &role, run: owner.run, lock: owner.lock, keep: options.keep };
         let node = fresh(docker, &spec).await?;
         nodes.push(node);
     }
@@ -138,7 +137,8 @@ async fn bring(
 /// A node that is new, or was kept and had come up to its end.
 async fn fresh(docker: &Docker, spec: &NodeSpec<'_>) -> Result<Node, KindError> {
     let node = Node::start(docker, spec).await?;
-    let begun = spec.keep && node.try_run(Step::Container, &["test", "-e", "/etc/kubernetes/kubelet.conf"]).await?.0 == 0;
+    let begun =
+        spec.keep && node.try_run(Step::Container, &["test", "-e", "/etc/kubernetes/kubelet.conf"]).await?.0 == 0;
     if begun && !is_up(&node).await? && spec.role == "control-plane" {
         // Its run was killed in the middle of this.
         node.remove().await?;
@@ -168,7 +168,9 @@ async fn boot(node: &Node) -> Result<(), KindError> {
             _ => KindError::new(Step::Boot, format!("containerd does not run in {}", node.name)),
         },
         Ok(Err(error)) => return Err(error),
-        Err(_) => KindError::new(Step::Boot, format!("systemd of {} is not up after {} s", node.name, PATIENCE.as_secs())),
+        Err(_) => {
+            KindError::new(Step::Boot, format!("systemd of {} is not up after {} s", node.name, PATIENCE.as_secs()))
+        }
     };
     let log = node.try_run(Step::Boot, &["journalctl", "--no-pager", "--priority=warning", "--lines=20"]).await;
     Err(trouble.with_log(log.map(|(_, log)| log).unwrap_or_default()))
