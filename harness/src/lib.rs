@@ -16,6 +16,7 @@ pub mod expectation;
 pub mod history;
 pub mod images;
 pub mod journal;
+pub mod kind;
 pub mod language;
 pub mod load;
 pub mod plan;

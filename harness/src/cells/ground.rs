@@ -6,8 +6,10 @@ use indexmap::IndexMap;
 use meshproof_reports::Cluster as ClusterRecord;
 use semver::Version;
 
+use super::docker::KindGround;
 use crate::{
     cluster::{Cluster, ConnectError, ConnectOptions, Connection, SimulateOptions, connect, no_cluster, simulate},
+    kind::KindOptions,
     plan::{Cell, KubernetesWish},
     redact::Secrets,
 };
@@ -19,6 +21,8 @@ pub enum Clusters {
     Simulated { version: Option<Version>, at_once: usize },
     /// Each takes cells that it can prove. `provider` is what the reports call them.
     Real { provider: &'static str, contexts: Vec<ConnectOptions> },
+    /// Made in Docker, one for each version of Kubernetes that cells want.
+    Kind(KindOptions),
     /// None: the suite asks no cluster.
     None,
 }
@@ -35,6 +39,7 @@ pub enum Ground {
         connection: Box<Connection>,
         first: Option<Box<Cluster>>,
     },
+    Kind(Box<KindGround>),
     None,
 }
 
@@ -62,6 +67,7 @@ impl Ground {
                 let (least, most) = (SimulateOptions::MINORS.start(), SimulateOptions::MINORS.end());
                 (!known).then(|| format!("1.{least} to 1.{most} can be simulated"))
             }
+            Self::Kind(ground) => ground.refuses(wish),
             Self::None => Some("there is no cluster (--cluster none)".to_owned()),
             Self::Real { connection, .. } => {
                 let Connection { context, git_version, version, .. } = connection.as_ref();
@@ -70,8 +76,21 @@ impl Ground {
         }
     }
 
+    /// Whether a cell that wants such a cluster would find it up already.
+    pub fn is_at_hand(&self, wish: Option<KubernetesWish>) -> bool {
+        match self {
+            Self::Kind(ground) => ground.is_at_hand(wish),
+            _ => true,
+        }
+    }
+
     /// The cluster for a cell: one that has not been used for another.
-    pub async fn cluster(&mut self, cell: &Cell, secrets: &Secrets) -> Result<Cluster, ConnectError> {
+    pub async fn cluster(
+        &mut self,
+        cell: &Cell,
+        secrets: &Secrets,
+        tell: &(dyn Fn(String) + Send + Sync),
+    ) -> Result<Cluster, ConnectError> {
         match self {
             Self::Simulated { version } => {
                 let standard = SimulateOptions::default();
@@ -80,6 +99,7 @@ impl Ground {
                 let options = SimulateOptions { version, releases, secrets: secrets.clone(), ..standard };
                 simulate(&options, &cell.identity.directory).await
             }
+            Self::Kind(ground) => ground.cluster(cell.kubernetes, secrets, tell).await,
             Self::None => no_cluster(&cell.identity.directory, secrets),
             Self::Real { options, directory, first, .. } => match first.take() {
                 Some(cluster) => Ok(*cluster),
@@ -95,6 +115,7 @@ impl Ground {
         let provider = match self {
             Self::Simulated { .. } => "simulated",
             Self::Real { provider, .. } => provider,
+            Self::Kind(_) => "kind",
             Self::None => "none",
         };
         ClusterRecord {

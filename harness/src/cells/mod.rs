@@ -1,6 +1,7 @@
 //! A run as a set of cells, each carried out on a cluster that can prove it: several side by side, each with its own teardown.
 
 mod contexts;
+mod docker;
 mod event;
 mod ground;
 mod outcome;

@@ -1,6 +1,6 @@
 //! The owner of a run: gives cells to clusters until there are none left that any can prove.
 
-use std::{collections::HashMap, ops::Range, path::Path, sync::Arc};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use meshproof_reports::Verdict;
 use tokio::{
@@ -9,6 +9,7 @@ use tokio::{
 };
 
 use super::{
+    docker::KindGround,
     event::{RunEvent, RunEvents},
     ground::{Clusters, Ground},
     outcome::RunOutcome,
@@ -19,6 +20,7 @@ use crate::{
     cluster::ConnectOptions,
     engine::{Event, Options, Signals, unrun},
     history::History,
+    kind::KindOptions,
     plan::{Cell, KubernetesWish, Plan, RunIdentity},
     redact::Secrets,
 };
@@ -80,8 +82,9 @@ pub async fn run(
         idle: Vec::new(),
         left: RunOutcome::default(),
     };
-    let unreached = owner.reach(clusters, &run.directory).await;
+    let unreached = owner.reach(clusters, run).await;
     owner.run().await;
+    owner.close().await;
     owner.end(unreached)
 }
 
@@ -103,7 +106,8 @@ struct Owner<'a> {
 
 impl Owner<'_> {
     /// Finds the clusters; says whether one could not be reached.
-    async fn reach(&mut self, clusters: Clusters, directory: &Path) -> bool {
+    async fn reach(&mut self, clusters: Clusters, run: &RunIdentity) -> bool {
+        let directory = &run.directory;
         let (provider, contexts) = match clusters {
             Clusters::Simulated { version, at_once } => {
                 let grounds = at_once.clamp(1, self.cells.len().max(1));
@@ -114,6 +118,7 @@ impl Owner<'_> {
                 self.idle = vec![Ground::None];
                 return false;
             }
+            Clusters::Kind(options) => return self.reach_docker(options, run).await,
             Clusters::Real { provider, contexts } => (provider, contexts),
         };
         let several = contexts.len() > 1;
@@ -160,6 +165,35 @@ impl Owner<'_> {
         unreached
     }
 
+    async fn reach_docker(&mut self, options: KindOptions, run: &RunIdentity) -> bool {
+        let mut versions: Vec<Option<KubernetesWish>> = self.cells.iter().map(|(cell, _)| cell.kubernetes).collect();
+        versions.dedup();
+        match KindGround::reach(options, run, versions.len()).await {
+            Ok(grounds) => {
+                self.idle = grounds.into_iter().map(|ground| Ground::Kind(Box::new(ground))).collect();
+                false
+            }
+            Err(problem) => {
+                self.left.problems.push(problem);
+                true
+            }
+        }
+    }
+
+    /// Removes what was made for the run alone.
+    async fn close(&mut self) {
+        for ground in &mut self.idle {
+            let Ground::Kind(ground) = ground else { continue };
+            match ground.end().await {
+                Ok(kept) => self.left.kept.extend(kept.into_iter().map(|name| format!("container {name}"))),
+                Err(error) => self.left.problems.push(error.to_string()),
+            }
+            if let Err(error) = ground.sweep().await {
+                self.left.problems.push(error.to_string());
+            }
+        }
+    }
+
     async fn run(&mut self) {
         self.give();
         while let Some(ended) = self.running.join_next_with_id().await {
@@ -175,7 +209,9 @@ impl Owner<'_> {
         }
         let mut nothing_to_do = Vec::new();
         for ground in std::mem::take(&mut self.idle) {
-            match self.queue.take(|wish| ground.refuses(wish).is_none()) {
+            let fits = |wish| ground.refuses(wish).is_none();
+            let next = self.queue.take(|wish| ground.is_at_hand(wish) && fits(wish)).or_else(|| self.queue.take(fits));
+            match next {
                 Some(place) => self.begin(ground, place),
                 None => nothing_to_do.push(ground),
             }

@@ -13,6 +13,7 @@ use kube::{
 
 use super::{Cluster, Kinds, Trouble, Watches};
 use crate::{
+    kind::KindError,
     redact::Secrets,
     registry::{Contacts, Registries, Settings},
 };
@@ -60,6 +61,10 @@ pub enum ConnectError {
     Version { server: String, trouble: Trouble },
     #[error("failed to start a simulated cluster: {0}")]
     Simulate(String),
+    #[error("a kind cluster is made for each run, and is empty before: there is nothing to ask")]
+    Unmade,
+    #[error(transparent)]
+    Kind(#[from] KindError),
     #[error("failed to write {path}: {reason}")]
     Write { path: PathBuf, reason: String },
 }

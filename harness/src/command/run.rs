@@ -218,20 +218,22 @@ pub(super) async fn provide(
 async fn cluster(args: &ClusterArgs, plan: &Plan, work: &Path, secrets: &Secrets) -> Result<Cluster, ConnectError> {
     match args.kind {
         ClusterKind::None => return no_cluster(work, secrets),
+        ClusterKind::Kind => return Err(ConnectError::Unmade),
         ClusterKind::Kubeconfig | ClusterKind::InCluster => {
             return connect(&ConnectOptions { secrets: secrets.clone(), ..args.connect_options() }, work).await;
         }
         ClusterKind::Simulated => {}
     }
     let standard = SimulateOptions::default();
-    let version = args.kubernetes.clone().unwrap_or(standard.version.clone());
+    let version = args.simulated_version().unwrap_or(standard.version.clone());
     simulate(&SimulateOptions { version, releases: plan.releases(), secrets: secrets.clone(), ..standard }, work).await
 }
 
 fn options(args: &RunArgs, prepared: &Prepared, secrets: &Secrets) -> CellOptions {
     // Nobody comes back to a cluster that ends with this process.
-    let simulated = args.cluster.kind == ClusterKind::Simulated;
-    let state = simulated.then(|| prepared.run.directory.clone());
+    let keeps = args.keep || args.kind.keep_cluster;
+    let ends = args.cluster.kind == ClusterKind::Simulated || args.cluster.kind == ClusterKind::Kind && !keeps;
+    let state = ends.then(|| prepared.run.directory.clone());
     let state = state.or_else(|| args.state_dir.clone()).or_else(state_directory);
     let is_there = args.cluster.kind != ClusterKind::None;
     let safety = state.filter(|_| is_there).map(|state| Safety {

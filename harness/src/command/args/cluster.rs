@@ -8,12 +8,15 @@ use semver::Version;
 use crate::{
     cluster::{ConnectOptions, SimulateOptions},
     diagnostic::Diagnostic,
+    plan::KubernetesWish,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ClusterKind {
     /// A cluster inside this process: nothing else is needed, and nothing else is reached.
     Simulated,
+    /// A cluster of kind's node images, made in Docker for the run and removed with it: nothing but Docker is needed.
+    Kind,
     /// The cluster of a kubeconfig's context.
     Kubeconfig,
     /// The cluster that Meshproof itself runs in, by its pod's service account.
@@ -28,9 +31,9 @@ pub struct ClusterArgs {
     /// The kind of cluster. A real one is used only when it is named.
     #[arg(long = "cluster", value_enum, default_value_t = ClusterKind::Simulated, env = "MESHPROOF_CLUSTER")]
     pub kind: ClusterKind,
-    /// The version of Kubernetes to simulate, like 1.27.16.
-    #[arg(long, value_name = "VERSION", value_parser = kubernetes, env = "MESHPROOF_KUBERNETES")]
-    pub kubernetes: Option<Version>,
+    /// The version of Kubernetes to simulate, or that a kind cluster is to have, like 1.27 or 1.27.16.
+    #[arg(long, value_name = "VERSION", value_parser = wish, env = "MESHPROOF_KUBERNETES")]
+    pub kubernetes: Option<KubernetesWish>,
     /// In place of $KUBECONFIG and ~/.kube/config.
     #[arg(long, value_name = "FILE", env = "MESHPROOF_KUBECONFIG")]
     pub kubeconfig: Option<PathBuf>,
@@ -49,13 +52,18 @@ impl ClusterArgs {
         }
     }
 
+    /// The version of Kubernetes to simulate, if one is chosen; its patch is the first where it is left open.
+    pub fn simulated_version(&self) -> Option<Version> {
+        self.kubernetes.map(|wish| Version::new(wish.major, wish.minor, wish.patch.unwrap_or_default()))
+    }
+
     /// Flags that say something of another kind of cluster than the one named.
     pub fn contradiction(&self) -> Option<Diagnostic> {
         let kubeconfig = self.kind == ClusterKind::Kubeconfig;
         let flag = match () {
             () if self.context.is_some() && !kubeconfig => "--context",
             () if self.kubeconfig.is_some() && !kubeconfig => "--kubeconfig",
-            () if self.kubernetes.is_some() && self.kind != ClusterKind::Simulated => "--kubernetes",
+            () if self.kubernetes.is_some() && !self.kind.is_made() => "--kubernetes",
             () => return None,
         };
         self.kind.means_nothing(flag)
@@ -63,6 +71,11 @@ impl ClusterArgs {
 }
 
 impl ClusterKind {
+    /// Whether Meshproof makes the clusters itself, of any version.
+    pub fn is_made(self) -> bool {
+        matches!(self, Self::Simulated | Self::Kind)
+    }
+
     /// That a flag is of another kind of cluster.
     pub(super) fn means_nothing(self, flag: &str) -> Option<Diagnostic> {
         let named = self.to_possible_value()?;
@@ -73,6 +86,11 @@ impl ClusterKind {
         };
         Some(Diagnostic::error(format!("{flag} means nothing to --cluster {}", named.get_name())).help(help))
     }
+}
+
+fn wish(text: &str) -> Result<KubernetesWish, String> {
+    kubernetes(text)?;
+    text.parse()
 }
 
 pub(super) fn kubernetes(text: &str) -> Result<Version, String> {

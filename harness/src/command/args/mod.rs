@@ -3,12 +3,14 @@
 mod choosing;
 mod cluster;
 mod images;
+mod kind;
 mod run;
 mod simulate;
 
 pub use choosing::Choosing;
 pub use cluster::{ClusterArgs, ClusterKind};
 pub use images::{BundleArgs, BundleCommand, CreateArgs, ImagesArgs, ImagesCommand, LoadArgs, LockArgs, Looking};
+pub use kind::KindArgs;
 pub use run::RunArgs;
 pub use simulate::SimulateArgs;
 

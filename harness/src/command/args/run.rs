@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Choosing, ClusterArgs, ClusterKind};
+use super::{Choosing, ClusterArgs, ClusterKind, KindArgs};
 use crate::{
     cells::{Clusters, Repeat, read_contexts},
     diagnostic::Diagnostic,
+    kind::{KindOptions, NodeImages},
     language::formats::Span,
 };
 
@@ -24,7 +25,10 @@ pub struct RunArgs {
     /// A YAML list of {kubeconfig, context}, each a cluster: they share the cells of the matrix, each taking those that it can prove.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["kubeconfig", "context"], env = "MESHPROOF_CONTEXTS")]
     pub contexts: Option<PathBuf>,
-    /// How many cells are simulated at once; as many as the machine has cores if not given.
+    #[command(flatten)]
+    pub kind: KindArgs,
+    /// How many clusters are made at once: if not given, as many simulated ones as the machine has cores, and as many kind clusters as
+    /// Docker's host has memory for.
     #[arg(long = "cells", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub cells_at_once: Option<u16>,
     /// Run everything so many times; a case that both passed and failed is flaky.
@@ -66,8 +70,9 @@ impl RunArgs {
             ClusterKind::Simulated => {
                 let cores = || std::thread::available_parallelism().map_or(1, usize::from);
                 let at_once = self.cells_at_once.map_or_else(cores, usize::from);
-                return Ok(Clusters::Simulated { version: self.cluster.kubernetes.clone(), at_once });
+                return Ok(Clusters::Simulated { version: self.cluster.simulated_version(), at_once });
             }
+            ClusterKind::Kind => return Ok(Clusters::Kind(self.kind_options())),
             ClusterKind::None => return Ok(Clusters::None),
             ClusterKind::Kubeconfig => "kubeconfig",
             ClusterKind::InCluster => "in-cluster",
@@ -77,6 +82,17 @@ impl RunArgs {
             None => vec![self.cluster.connect_options()],
         };
         Ok(Clusters::Real { provider, contexts })
+    }
+
+    fn kind_options(&self) -> KindOptions {
+        KindOptions {
+            images: NodeImages(self.kind.node_images.clone()),
+            version: self.cluster.kubernetes,
+            load: self.kind.load.clone(),
+            workers: self.kind.workers,
+            at_once: self.cells_at_once.map(usize::from),
+            keep: self.keep || self.kind.keep_cluster,
+        }
     }
 
     /// How often each cell is run.
@@ -91,7 +107,8 @@ impl RunArgs {
         let kind = self.cluster.kind;
         match () {
             () if self.contexts.is_some() && kind != ClusterKind::Kubeconfig => kind.means_nothing("--contexts"),
-            () if self.cells_at_once.is_some() && kind != ClusterKind::Simulated => kind.means_nothing("--cells"),
+            () if self.cells_at_once.is_some() && !kind.is_made() => kind.means_nothing("--cells"),
+            () if self.kind.is_named() && kind != ClusterKind::Kind => kind.means_nothing(self.kind.named()),
             () if self.keep && self.repeat() != Repeat::default() => {
                 let diagnostic = Diagnostic::error("--keep and a repeated run exclude each other");
                 Some(diagnostic.help("each round begins on a cluster that has nothing of the one before"))

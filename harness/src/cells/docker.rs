@@ -1,0 +1,134 @@
+//! A ground in Docker: the cluster of kind's nodes that the last cell was run on, or none.
+
+use std::{path::PathBuf, sync::Arc};
+
+use crate::{
+    cluster::{Cluster, ConnectError, ConnectOptions, connect},
+    kind::{Docker, KindCluster, KindError, KindOptions, MEMORY, Owner, STANDARD, up},
+    plan::{KubernetesWish, RunIdentity},
+    redact::Secrets,
+};
+
+/// A file that this process has locked: nodes name it, so that others can tell whether their run lives.
+#[derive(Debug)]
+pub struct Lock {
+    pub path: PathBuf,
+    _file: std::fs::File,
+}
+
+/// What takes one cell after the other, each on a cluster of the version that it wants.
+pub struct KindGround {
+    docker: Docker,
+    options: Arc<KindOptions>,
+    run: String,
+    lock: Arc<Lock>,
+    /// Names its nodes; its files lie there.
+    name: String,
+    directory: PathBuf,
+    up: Option<(KubernetesWish, KindCluster)>,
+}
+
+impl KindGround {
+    /// As many as there is memory for and cells could use.
+    pub async fn reach(options: KindOptions, run: &RunIdentity, versions: usize) -> Result<Vec<Self>, String> {
+        let docker = Docker::reach().await.map_err(|error| error.to_string())?;
+        let lock = Arc::new(Lock::take(run.directory.join("kind.lock"))?);
+        let room = usize::try_from(docker.memory / MEMORY).unwrap_or(1);
+        // Half of it: the host and what it does otherwise have the rest.
+        let at_once = options.at_once.unwrap_or(room / 2).clamp(1, versions.max(1));
+        let options = Arc::new(options);
+        let ground = |n: usize| -> Result<Self, String> {
+            let directory = run.directory.join(format!("kind-{n}"));
+            std::fs::create_dir_all(&directory)
+                .map_err(|error| format!("failed to make {}: {error}", directory.display()))?;
+            Ok(Self {
+                docker: docker.clone(),
+                options: Arc::clone(&options),
+                run: run.id.clone(),
+                lock: Arc::clone(&lock),
+                name: format!("meshproof-{}-{n}", run.id),
+                directory,
+                up: None,
+            })
+        };
+        (1..=at_once).map(ground).collect()
+    }
+
+    /// Why it cannot prove a cell that wants such a cluster.
+    pub fn refuses(&self, wish: KubernetesWish) -> Option<String> {
+        if let Some(version) = self.options.version.filter(|version| !overlap(*version, wish)) {
+            return Some(format!("the kind clusters are to be {version}"));
+        }
+        let images = &self.options.images;
+        images
+            .of(wish)
+            .is_none()
+            .then(|| format!("node images are known of {}; name one with --node-image", images.known()))
+    }
+
+    pub fn is_at_hand(&self, wish: Option<KubernetesWish>) -> bool {
+        self.up.as_ref().is_some_and(|(version, _)| *version == self.wanted(wish))
+    }
+
+    fn wanted(&self, wish: Option<KubernetesWish>) -> KubernetesWish {
+        self.options.version.or(wish).unwrap_or(STANDARD)
+    }
+
+    /// The cluster of the version that is wanted, which is brought up unless it is there.
+    pub async fn cluster(
+        &mut self,
+        wish: Option<KubernetesWish>,
+        secrets: &Secrets,
+        tell: &(dyn Fn(String) + Send + Sync),
+    ) -> Result<Cluster, ConnectError> {
+        if !self.is_at_hand(wish) {
+            self.end().await?;
+            let wanted = self.wanted(wish);
+            let image = self.options.images.of(wanted).ok_or_else(|| {
+                let known = self.options.images.known();
+                KindError::new(
+                    crate::kind::Step::Image,
+                    format!("none is known of {wanted}, only of {known}; name one with --node-image"),
+                )
+            })?;
+            let name = match self.options.keep {
+                true => format!("meshproof-kept-{wanted}"),
+                false => format!("{}-{wanted}", self.name),
+            };
+            let owner = Owner { run: &self.run, lock: &self.lock.path, directory: &self.directory };
+            let cluster = up(&self.docker, &self.options, &image, &name, owner, tell).await?;
+            self.up = Some((wanted, cluster));
+        }
+        let kubeconfig = self.up.as_ref().map(|(_, cluster)| cluster.kubeconfig.clone());
+        let options = ConnectOptions { kubeconfig, secrets: secrets.clone(), ..ConnectOptions::default() };
+        connect(&options, &self.directory).await
+    }
+
+    /// Removes its cluster; gives the names of nodes that are to be kept.
+    pub async fn end(&mut self) -> Result<Vec<String>, KindError> {
+        match self.up.take() {
+            Some((_, cluster)) => cluster.down().await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Removes what the run's nodes left that it does not know of any more.
+    pub async fn sweep(&self) -> Result<(), KindError> {
+        self.docker.sweep(&self.run).await
+    }
+}
+
+/// Whether one cluster can be both.
+fn overlap(one: KubernetesWish, other: KubernetesWish) -> bool {
+    let patches = one.patch.is_none() || other.patch.is_none() || one.patch == other.patch;
+    (one.major, one.minor) == (other.major, other.minor) && patches
+}
+
+impl Lock {
+    fn take(path: PathBuf) -> Result<Self, String> {
+        let failed = |reason: String| format!("failed to lock {}: {reason}", path.display());
+        let file = std::fs::File::create(&path).map_err(|error| failed(error.to_string()))?;
+        file.try_lock().map_err(|error| failed(error.to_string()))?;
+        Ok(Self { path, _file: file })
+    }
+}

@@ -1,0 +1,40 @@
+//! What the command line takes to make clusters in Docker.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::kind::NodeImage;
+
+/// How `--cluster kind` makes its nodes.
+#[derive(Debug, Clone, Args)]
+pub struct KindArgs {
+    /// The image of nodes of a version, in place of kind's own, like 1.28=registry.example/node:v1.28.15. May be given several times.
+    #[arg(long = "node-image", value_name = "VERSION=IMAGE", env = "MESHPROOF_NODE_IMAGE", value_delimiter = ',')]
+    pub node_images: Vec<NodeImage>,
+    /// An archive of images that kind's nodes are given, as `docker save` writes it or an OCI layout packed by tar. May be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub load: Vec<PathBuf>,
+    /// So many further nodes in each kind cluster.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub workers: u8,
+    /// Leave kind's clusters, without what the run made on them; the next run with this flag uses them again.
+    #[arg(long)]
+    pub keep_cluster: bool,
+}
+
+impl KindArgs {
+    /// Whether any of it is given on the command line.
+    pub fn is_named(&self) -> bool {
+        !self.load.is_empty() || self.workers > 0 || self.keep_cluster
+    }
+
+    /// Which.
+    pub(super) fn named(&self) -> &'static str {
+        match () {
+            () if !self.load.is_empty() => "--load",
+            () if self.workers > 0 => "--workers",
+            () => "--keep-cluster",
+        }
+    }
+}

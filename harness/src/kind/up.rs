@@ -1,0 +1,297 @@
+//! From nothing to nodes that are ready, and back.
+
+use std::{
+    net::IpAddr,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use k8s_openapi::api::core::v1::Node as NodeObject;
+use kube::{
+    Api, Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+    runtime::wait::await_condition,
+};
+
+use super::{
+    Docker, KindError, KindOptions, MEMORY, Step,
+    balance::Balancer,
+    container::{Node, NodeSpec},
+    kubeadm::{NodeFacts, POD_SUBNET, config},
+    load,
+};
+
+/// A boot, and the nodes' becoming ready, may take so long on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(4);
+/// How often a node is asked whether it has a systemd that can be asked: nothing tells of it before.
+const ASK: Duration = Duration::from_millis(200);
+/// Written last: a node that has it was brought up to its end.
+const MARK: &str = "/var/lib/meshproof-up";
+/// With it, workers join; the API server is published on loopback only, and the token ends with the cluster.
+const TOKEN: &str = "meshpr.0123456789abcdef";
+
+/// Whose cluster it is, and where its files go.
+#[derive(Debug, Clone, Copy)]
+pub struct Owner<'a> {
+    pub run: &'a str,
+    /// A file that the run's process has locked.
+    pub lock: &'a Path,
+    /// Receives the kubeconfig.
+    pub directory: &'a Path,
+}
+
+/// A cluster that is up.
+pub struct KindCluster {
+    /// The first is the control plane.
+    nodes: Vec<Node>,
+    keep: bool,
+    balancer: Option<Balancer>,
+    /// Of Kubernetes, as its own node says: `v1.28.15`.
+    pub version: String,
+    pub image: String,
+    pub kubeconfig: PathBuf,
+}
+
+/// Brings up a cluster of that image, telling each step as it begins.
+pub async fn up(
+    docker: &Docker,
+    options: &KindOptions,
+    image: &str,
+    name: &str,
+    owner: Owner<'_>,
+    tell: &(dyn Fn(String) + Sync),
+) -> Result<KindCluster, KindError> {
+    if docker.memory > 0 && docker.memory < MEMORY {
+        let reason = format!(
+            "Docker's host has {} MiB of memory, and a node needs {}: give Docker more",
+            docker.memory >> 20,
+            MEMORY >> 20
+        );
+        return Err(KindError::new(Step::Docker, reason));
+    }
+    load::check(&options.load)?;
+    let mut nodes = Vec::new();
+    let brought = bring(docker, options, image, name, owner, tell, &mut nodes).await;
+    match brought {
+        Ok((version, kubeconfig, balancer)) => Ok(KindCluster {
+            nodes,
+            keep: options.keep,
+            balancer: Some(balancer),
+            version,
+            image: image.to_owned(),
+            kubeconfig,
+        }),
+        Err(error) => {
+            for node in nodes {
+                // What failed is the news.
+                let _ = node.remove().await;
+            }
+            Err(error)
+        }
+    }
+}
+
+async fn bring(
+    docker: &Docker,
+    options: &KindOptions,
+    image: &str,
+    name: &str,
+    owner: Owner<'_>,
+    tell: &(dyn Fn(String) + Sync),
+    nodes: &mut Vec<Node>,
+) -> Result<(String, PathBuf, Balancer), KindError> {
+    let step = |step: Step| tell(format!("{name}: to {step}"));
+    let roles = std::iter::once("control-plane".to_owned()).chain((1..=options.workers).map(|n| format!("worker-{n}")));
+    for role in roles {
+        step(Step::Container);
+        let name = format!("{name}-{role}");
+        let spec = NodeSpec { image, name: &name, role: &role, run: owner.run, lock: owner.lock, keep: options.keep };
+        let node = fresh(docker, &spec).await?;
+        nodes.push(node);
+    }
+    step(Step::Boot);
+    for node in nodes.iter() {
+        boot(node).await?;
+    }
+    let control = &nodes[0];
+    let version = control.run(Step::Boot, &["cat", "/kind/version"]).await?.trim().to_owned();
+    if !is_up(control).await? {
+        if !options.load.is_empty() {
+            step(Step::Load);
+            for node in nodes.iter() {
+                load::load(node, &options.load).await?;
+            }
+        }
+        init(nodes, name, &version, &step).await?;
+    }
+    let kubeconfig = kubeconfig(control, name, owner.directory).await?;
+    step(Step::Ready);
+    let client = client(&kubeconfig).await?;
+    ready(&client, nodes).await?;
+    control.write(Step::Ready, MARK, "").await?;
+    let balancer = Balancer::start(client, control.address);
+    Ok((version, kubeconfig, balancer))
+}
+
+/// A node that is new, or was kept and had come up to its end.
+async fn fresh(docker: &Docker, spec: &NodeSpec<'_>) -> Result<Node, KindError> {
+    let node = Node::start(docker, spec).await?;
+    let begun =
+        spec.keep && node.try_run(Step::Container, &["test", "-e", "/etc/kubernetes/kubelet.conf"]).await?.0 == 0;
+    if begun && !is_up(&node).await? && spec.role == "control-plane" {
+        // Its run was killed in the middle of this.
+        node.remove().await?;
+        return Node::start(docker, spec).await;
+    }
+    Ok(node)
+}
+
+async fn is_up(node: &Node) -> Result<bool, KindError> {
+    Ok(node.try_run(Step::Boot, &["test", "-e", MARK]).await?.0 == 0)
+}
+
+/// Waits until systemd has started everything. What else of it fails in a container is not a node's concern: containerd is.
+async fn boot(node: &Node) -> Result<(), KindError> {
+    let booted = tokio::time::timeout(PATIENCE, async {
+        loop {
+            let (_, said) = node.try_run(Step::Boot, &["systemctl", "is-system-running", "--wait"]).await?;
+            if ["running", "degraded"].contains(&said.trim()) {
+                return Ok(());
+            }
+            tokio::time::sleep(ASK).await;
+        }
+    });
+    let trouble = match booted.await {
+        Ok(Ok(())) => match node.try_run(Step::Boot, &["systemctl", "is-active", "containerd"]).await? {
+            (0, _) => return Ok(()),
+            _ => KindError::new(Step::Boot, format!("containerd does not run in {}", node.name)),
+        },
+        Ok(Err(error)) => return Err(error),
+        Err(_) => {
+            KindError::new(Step::Boot, format!("systemd of {} is not up after {} s", node.name, PATIENCE.as_secs()))
+        }
+    };
+    let log = node.try_run(Step::Boot, &["journalctl", "--no-pager", "--priority=warning", "--lines=20"]).await;
+    Err(trouble.with_log(log.map(|(_, log)| log).unwrap_or_default()))
+}
+
+/// From booted nodes to a cluster.
+async fn init(nodes: &[Node], cluster: &str, version: &str, step: &impl Fn(Step)) -> Result<(), KindError> {
+    let control = &nodes[0];
+    let address = control.address.to_string();
+    for node in nodes {
+        let own = node.address.to_string();
+        let facts =
+            NodeFacts { version, cluster, name: &node.name, address: &own, control_plane: &address, token: TOKEN };
+        node.write(Step::Init, "/kind/kubeadm.conf", &config(&facts)).await?;
+    }
+    step(Step::Init);
+    let made = control.run(Step::Init, &["kubeadm", "init", "--config=/kind/kubeadm.conf", "--skip-token-print"]).await;
+    if let Err(error) = made {
+        let kubelet = control.try_run(Step::Init, &["journalctl", "--no-pager", "--unit=kubelet", "--lines=10"]).await;
+        let more = kubelet.map(|(_, log)| log).unwrap_or_default();
+        let log = format!("{}\n{more}", error.log);
+        return Err(error.with_log(log));
+    }
+    step(Step::Network);
+    manifest(control, Step::Network, "default-cni.yaml").await?;
+    step(Step::Storage);
+    manifest(control, Step::Storage, "default-storage.yaml").await?;
+    if nodes.len() == 1 {
+        // Where there is no other node, pods and load balancers' traffic come to this one.
+        kubectl(control, Step::Init, &["taint", "nodes", "--all", "node-role.kubernetes.io/control-plane-"]).await?;
+        let label = "node.kubernetes.io/exclude-from-external-load-balancers-";
+        kubectl(control, Step::Init, &["label", "nodes", "--all", label]).await?;
+    } else {
+        step(Step::Join);
+    }
+    for worker in &nodes[1..] {
+        worker.run(Step::Join, &["kubeadm", "join", "--config=/kind/kubeadm.conf"]).await?;
+    }
+    Ok(())
+}
+
+/// Creates what a manifest of the image holds.
+async fn manifest(control: &Node, step: Step, name: &str) -> Result<(), KindError> {
+    let text = control.run(step, &["cat", &format!("/kind/manifests/{name}")]).await?;
+    let text = text.replace("{{ .PodSubnet }}", POD_SUBNET).replace("{{.PodSubnet}}", POD_SUBNET);
+    let path = format!("/kind/meshproof-{name}");
+    control.write(step, &path, &text).await?;
+    kubectl(control, step, &["create", "-f", &path]).await.map(|_| ())
+}
+
+async fn kubectl(control: &Node, step: Step, arguments: &[&str]) -> Result<String, KindError> {
+    let command = ["kubectl", "--kubeconfig=/etc/kubernetes/admin.conf"].iter().chain(arguments).copied();
+    control.run(step, &command.collect::<Vec<_>>()).await
+}
+
+/// Writes the administrator's kubeconfig, with the address at which this machine reaches the API server.
+async fn kubeconfig(control: &Node, name: &str, directory: &Path) -> Result<PathBuf, KindError> {
+    let failed = |reason: String| KindError::new(Step::Init, format!("the node's kubeconfig: {reason}"));
+    let text = control.run(Step::Init, &["cat", "/etc/kubernetes/admin.conf"]).await?;
+    let mut kubeconfig = Kubeconfig::from_yaml(&text).map_err(|error| failed(error.to_string()))?;
+    let port = control.api_port().await?;
+    for cluster in kubeconfig.clusters.iter_mut().filter_map(|named| named.cluster.as_mut()) {
+        cluster.server = Some(format!("https://127.0.0.1:{port}"));
+    }
+    let context = format!("kind-{name}");
+    for named in &mut kubeconfig.contexts {
+        named.name.clone_from(&context);
+    }
+    kubeconfig.current_context = Some(context);
+    let text = serde_saphyr::to_string(&kubeconfig).map_err(|error| failed(error.to_string()))?;
+    let path = directory.join("kind.kubeconfig");
+    let mut file = std::fs::OpenOptions::new();
+    let file = file.write(true).create(true).truncate(true).mode(0o600).open(&path);
+    file.and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()))
+        .map_err(|error| failed(format!("{}: {error}", path.display())))?;
+    Ok(path)
+}
+
+async fn client(kubeconfig: &Path) -> Result<Client, KindError> {
+    let failed = |reason: String| KindError::new(Step::Ready, reason);
+    let read = Kubeconfig::read_from(kubeconfig).map_err(|error| failed(error.to_string()))?;
+    let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await;
+    let mut config = config.map_err(|error| failed(error.to_string()))?;
+    config.read_timeout = None;
+    Client::try_from(config).map_err(|error| failed(error.to_string()))
+}
+
+async fn ready(client: &Client, nodes: &[Node]) -> Result<(), KindError> {
+    let is_ready = |node: Option<&NodeObject>| {
+        let conditions = node.and_then(|node| node.status.as_ref()).and_then(|status| status.conditions.as_ref());
+        conditions.is_some_and(|all| all.iter().any(|one| one.type_ == "Ready" && one.status == "True"))
+    };
+    for node in nodes {
+        let api: Api<NodeObject> = Api::all(client.clone());
+        let waited = tokio::time::timeout(PATIENCE, await_condition(api, &node.name, is_ready)).await;
+        let reason = match waited {
+            Ok(Ok(_)) => continue,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("{} is not ready after {} s", node.name, PATIENCE.as_secs()),
+        };
+        let log = kubectl(&nodes[0], Step::Ready, &["get", "nodes,pods", "-A", "-o", "wide"]).await.unwrap_or_default();
+        return Err(KindError::new(Step::Ready, reason).with_log(log));
+    }
+    Ok(())
+}
+
+impl KindCluster {
+    /// The control plane's address on Docker's network.
+    pub fn address(&self) -> IpAddr {
+        self.nodes[0].address
+    }
+
+    /// Removes its nodes, unless they are to be kept; gives the names of those.
+    pub async fn down(mut self) -> Result<Vec<String>, KindError> {
+        self.balancer.take();
+        if self.keep {
+            return Ok(self.nodes.iter().map(|node| node.name.clone()).collect());
+        }
+        for node in std::mem::take(&mut self.nodes) {
+            node.remove().await?;
+        }
+        Ok(Vec::new())
+    }
+}
