@@ -45,13 +45,13 @@ make_alone() {
     [ -z "${alone:-}" ] || return 0
     hold_lock build
     alone=yes
-    rm -rf "$CACHE"/unfinished.* # of a build that was interrupted
+    rm -rf --one-file-system "$CACHE"/unfinished.* # of a build that was interrupted, perhaps with /proc mounted in it
 }
 
 unmade() { # unmade NAME LOG FRESH
     tail -n 5 "$2" >&2
     say "could not make $1 (all output in $2)"
-    rm -rf "$3"
+    rm -rf --one-file-system "$3"
 }
 
 need_versions() { # need_versions COMMAND_LINE VERSION...

@@ -29,6 +29,9 @@ usage() { # usage TEXT: for a command line that makes no sense
 
 need_root() { [ "$(id -u)" = 0 ] || fail "has to be run as root" "it makes network namespaces, mounts and firewall rules"; }
 
+# Some hosts, such as small virtual machines for CI, withhold CAP_SYS_RESOURCE (the 24th) even from root.
+confined() { (((16#$(awk '/^CapEff/ {print $2}' /proc/self/status) >> 24 & 1) == 0)); }
+
 need_cluster() { [ -f "$STATE/env" ] || fail "no cluster is up" "start one: $CLUSTER/up KUBERNETES [ISTIO]"; }
 
 # Held until the command ends. Whatever it starts in the background has to close descriptor 9, or holds it on.
