@@ -15,6 +15,7 @@ use crate::{
     diagnostic::Diagnostic,
     engine::{Event, Events, Ledger, Options, Shared, Signals, teardown},
     journal::{Entry, Holdings, Journal, ReadError, Thing, entries, state_directory},
+    kind::{Docker, Found, KindError},
     language::formats::spell,
     plan::RunIdentity,
     redact::Secrets,
@@ -51,6 +52,9 @@ struct Cleaning<'a> {
 
 impl Cleaning<'_> {
     async fn run(&self, signals: &Signals) -> Result<u8, Refusal> {
+        if self.args.cluster == Some(ClusterKind::Kind) {
+            return self.nodes().await.map_err(|error| Diagnostic::error(error.to_string()));
+        }
         let state = self.args.state_dir.clone().or_else(state_directory).ok_or_else(|| {
             Diagnostic::error("there is no home to look for journals in").help("name their folder with --state-dir")
         })?;
@@ -101,6 +105,36 @@ impl Cleaning<'_> {
             (false, 0) => PASSED,
             (false, _) => ERRORED,
         })
+    }
+
+    /// Removes nodes in Docker whose run has ended; with `all`, also those that are kept on purpose.
+    async fn nodes(&self) -> Result<u8, KindError> {
+        let docker = Docker::reach().await?;
+        let is_meant = |node: &Found| match &node.run {
+            Some(run) => !node.in_use && (self.args.runs.is_empty() || self.is_named(run)),
+            None => self.args.all,
+        };
+        let (meant, others): (Vec<Found>, Vec<Found>) = docker.nodes().await?.into_iter().partition(is_meant);
+        for node in &meant {
+            if self.args.dry_run {
+                out(&format!("  would remove container {}\n", node.name));
+                continue;
+            }
+            docker.remove(&node.id).await?;
+            self.say(&format!("  removed container {}", node.name));
+        }
+        for node in &others {
+            let why = if node.run.is_none() {
+                "kept on purpose; --all removes it"
+            } else {
+                "of another run, or of one that is under way"
+            };
+            self.say(&format!("  left container {}: {why}", node.name));
+        }
+        if meant.is_empty() {
+            self.say("nothing to clean: Docker has no node of a run that has ended");
+        }
+        Ok(PASSED)
     }
 
     /// The journals that are meant, and the runs that have none.

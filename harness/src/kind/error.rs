@@ -90,7 +90,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 fn told(log: &str) -> String {
     let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
     let end = &lines[lines.len().saturating_sub(LINES)..];
-    end.iter().map(|line| format!("\n    {line}")).collect()
+    end.iter().flat_map(|line| ["\n    ", line]).collect()
 }
 
 #[cfg(test)]
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn the_end_of_the_log_is_told() {
-        let log: String = (1..=30).map(|n| format!("line {n}\n\n")).collect();
+        let log = (1..=30).map(|n| format!("line {n}\n\n")).collect::<Vec<_>>().concat();
         let told = KindError::new(Step::Init, "kubeadm ended with 1").with_log(log).to_string();
         assert!(
             told.starts_with("failed to initialize the control plane: kubeadm ended with 1\n    line 11\n"),

@@ -82,7 +82,8 @@ pub struct CleanArgs {
     /// The folder for journals, in place of `meshproof` in $XDG_STATE_HOME or ~/.local/state.
     #[arg(long, value_name = "DIR", env = "MESHPROOF_STATE_DIR")]
     pub state_dir: Option<PathBuf>,
-    /// Look on this cluster, by the labels of its objects, for what no journal on this machine tells of.
+    /// Look on this cluster, by the labels of its objects, for what no journal on this machine tells of; `kind`: remove nodes in Docker
+    /// whose run has ended.
     #[arg(long, value_enum)]
     pub cluster: Option<ClusterKind>,
     /// In place of the kubeconfig that the run used.
