@@ -86,6 +86,20 @@ impl Diagnostic {
     }
 }
 
+/// The error and what it comes from, without saying anything twice.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
 /// Whether nothing among `diagnostics` forbids a run.
 pub fn all_warnings(diagnostics: &[Diagnostic]) -> bool {
     diagnostics.iter().all(|diagnostic| diagnostic.severity == Severity::Warning)

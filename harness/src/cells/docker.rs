@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use crate::{
     cluster::{Cluster, ConnectError, ConnectOptions, connect},
-    kind::{Docker, KindCluster, KindError, KindOptions, MEMORY, Owner, STANDARD, up},
+    kind::{Docker, KindCluster, KindError, KindOptions, MEMORY, Making, STANDARD, Step, up},
     plan::{KubernetesWish, RunIdentity},
     redact::Secrets,
 };
@@ -56,14 +56,16 @@ impl KindGround {
 
     /// Why it cannot prove a cell that wants such a cluster.
     pub fn refuses(&self, wish: KubernetesWish) -> Option<String> {
-        if let Some(version) = self.options.version.filter(|version| !overlap(*version, wish)) {
+        if let Some(version) = self.options.version.filter(|version| !version.agrees(wish)) {
             return Some(format!("the kind clusters are to be {version}"));
         }
+        self.image(wish).err()
+    }
+
+    fn image(&self, wanted: KubernetesWish) -> Result<String, String> {
         let images = &self.options.images;
-        images
-            .of(wish)
-            .is_none()
-            .then(|| format!("node images are known of {}; name one with --node-image", images.known()))
+        let unknown = || format!("node images are known of {}; name one with --node-image", images.known());
+        images.of(wanted).ok_or_else(unknown)
     }
 
     pub fn is_at_hand(&self, wish: Option<KubernetesWish>) -> bool {
@@ -84,20 +86,22 @@ impl KindGround {
         if !self.is_at_hand(wish) {
             self.end().await?;
             let wanted = self.wanted(wish);
-            let image = self.options.images.of(wanted).ok_or_else(|| {
-                let known = self.options.images.known();
-                KindError::new(
-                    crate::kind::Step::Image,
-                    format!("none is known of {wanted}, only of {known}; name one with --node-image"),
-                )
-            })?;
+            let image = self.image(wanted).map_err(|reason| KindError::new(Step::Image, reason))?;
             let name = match self.options.keep {
                 true => format!("meshproof-kept-{wanted}"),
                 false => format!("{}-{wanted}", self.name),
             };
-            let owner = Owner { run: &self.run, lock: &self.lock.path, directory: &self.directory };
-            let cluster = up(&self.docker, &self.options, &image, &name, owner, tell).await?;
-            self.up = Some((wanted, cluster));
+            let making = Making {
+                docker: &self.docker,
+                options: &self.options,
+                image: &image,
+                name: &name,
+                run: &self.run,
+                lock: &self.lock.path,
+                directory: &self.directory,
+                tell,
+            };
+            self.up = Some((wanted, up(&making).await?));
         }
         let kubeconfig = self.up.as_ref().map(|(_, cluster)| cluster.kubeconfig.clone());
         let options = ConnectOptions { kubeconfig, secrets: secrets.clone(), ..ConnectOptions::default() };
@@ -116,12 +120,6 @@ impl KindGround {
     pub async fn sweep(&self) -> Result<(), KindError> {
         self.docker.sweep(&self.run).await
     }
-}
-
-/// Whether one cluster can be both.
-fn overlap(one: KubernetesWish, other: KubernetesWish) -> bool {
-    let patches = one.patch.is_none() || other.patch.is_none() || one.patch == other.patch;
-    (one.major, one.minor) == (other.major, other.minor) && patches
 }
 
 impl Lock {

@@ -13,6 +13,7 @@ use kube::{
 
 use super::{Cluster, Kinds, Trouble, Watches};
 use crate::{
+    diagnostic::with_causes,
     kind::KindError,
     redact::Secrets,
     registry::{Contacts, Registries, Settings},
@@ -162,7 +163,7 @@ async fn from_kubeconfig(options: &ConnectOptions) -> Result<(Config, Kubeconfig
     };
     let kubeconfig = read.map_err(|error| {
         let path = options.kubeconfig.as_ref().map(|path| format!("{}: ", path.display())).unwrap_or_default();
-        ConnectError::Kubeconfig(format!("{path}{}", chain(&error)))
+        ConnectError::Kubeconfig(format!("{path}{}", with_causes(&error)))
     })?;
     let known = kubeconfig.contexts.iter().map(|context| context.name.as_str()).collect::<Vec<_>>().join(", ");
     let context = match options.context.clone().or_else(|| kubeconfig.current_context.clone()) {
@@ -175,7 +176,7 @@ async fn from_kubeconfig(options: &ConnectOptions) -> Result<(Config, Kubeconfig
     let choice = KubeConfigOptions { context: Some(context.clone()), ..KubeConfigOptions::default() };
     let config = Config::from_custom_kubeconfig(kubeconfig.clone(), &choice)
         .await
-        .map_err(|error| ConnectError::Kubeconfig(chain(&error)))?;
+        .map_err(|error| ConnectError::Kubeconfig(with_causes(&error)))?;
     let pinned = only(kubeconfig, &context);
     Ok((config, pinned, context))
 }
@@ -222,7 +223,7 @@ fn in_cluster() -> Result<(Config, Kubeconfig, String), ConnectError> {
 }
 
 /// Programs get the chosen context as their current one, so that no flag of theirs can lead them elsewhere.
-pub(super) fn write_private(path: &Path, kubeconfig: &Kubeconfig) -> Result<(), ConnectError> {
+pub fn write_private(path: &Path, kubeconfig: &Kubeconfig) -> Result<(), ConnectError> {
     use std::{io::Write, os::unix::fs::OpenOptionsExt};
     let failed = |reason: String| ConnectError::Write { path: path.to_owned(), reason };
     let text = serde_saphyr::to_string(kubeconfig).map_err(|error| failed(error.to_string()))?;
@@ -234,17 +235,4 @@ pub(super) fn write_private(path: &Path, kubeconfig: &Kubeconfig) -> Result<(), 
         .open(path)
         .map_err(|error| failed(error.to_string()))?;
     file.write_all(text.as_bytes()).map_err(|error| failed(error.to_string()))
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        let inner_text = inner.to_string();
-        if !text.contains(&inner_text) {
-            text = format!("{text}: {inner_text}");
-        }
-        source = inner.source();
-    }
-    text
 }

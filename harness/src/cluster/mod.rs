@@ -10,7 +10,7 @@ mod simulated;
 mod store;
 mod trouble;
 
-pub use connect::{ConnectError, ConnectOptions, Connection, connect};
+pub use connect::{ConnectError, ConnectOptions, Connection, connect, write_private};
 pub use kinds::{Kind, KindError, Kinds};
 pub use none::no_cluster;
 pub use pace::Pace;

@@ -5,7 +5,7 @@ use std::path::Path;
 use kube::{Client, Config, config::Kubeconfig};
 use semver::Version;
 
-use super::{Cluster, ConnectError, Connection, Kinds, Pace, Reach, Watches, connect::write_private};
+use super::{Cluster, ConnectError, Connection, Kinds, Pace, Reach, Watches, write_private};
 use crate::{
     redact::Secrets,
     registry::{Contacts, Registries, Settings},

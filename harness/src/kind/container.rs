@@ -18,9 +18,11 @@ use tokio::io::AsyncReadExt;
 
 use super::{
     Docker, KindError, Step,
-    docker::{KEPT_LABEL, LOCK_LABEL, ROLE_LABEL, RUN_LABEL},
+    docker::{KEPT_LABEL, LOCK_LABEL, ROLE_LABEL},
     kubeadm::API_PORT,
 };
+
+use crate::engine::RUN_LABEL;
 
 /// A container must run within this time once its image is there; a pull may take longer than what a run waits for otherwise.
 const START: Duration = Duration::from_mins(15);
@@ -51,10 +53,9 @@ pub struct Node {
 
 /// The container's request. docs/kind.md compares it with kind's own command line.
 pub fn request(spec: &NodeSpec) -> ContainerRequest<GenericImage> {
-    let (repository, tag) = spec.image.split_once(':').filter(|(_, tag)| !tag.contains('/')).unwrap_or_else(|| {
-        // A port in the registry's address: the last colon is the tag's.
-        spec.image.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).unwrap_or((spec.image, "latest"))
-    });
+    // Docker is asked for both together again; a colon before a slash is that of the registry's port.
+    let (repository, tag) =
+        spec.image.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).unwrap_or((spec.image, "latest"));
     let mut labels = HashMap::from([(ROLE_LABEL.to_owned(), spec.role.to_owned())]);
     let reuse = match spec.keep {
         true => {

@@ -9,8 +9,7 @@ use testcontainers::{
 };
 
 use super::{KindError, Step};
-pub use crate::engine::RUN_LABEL;
-use crate::journal::Journal;
+use crate::{engine::RUN_LABEL, journal::Journal};
 
 /// The file that a run's process has locked while it lives.
 pub const LOCK_LABEL: &str = "meshproof.dev/lock";
@@ -25,8 +24,6 @@ pub struct Docker {
     pub(super) client: bollard::Docker,
     /// Of its host, in bytes.
     pub memory: u64,
-    /// As Docker tells it: `28.2.2`.
-    pub version: String,
 }
 
 /// A node that is there.
@@ -48,7 +45,7 @@ impl Docker {
             docker_client_instance().await.map_err(|error| KindError::container(Step::Docker, &error.into()))?;
         let info = client.info().await.map_err(|error| failed(&error))?;
         let memory = info.mem_total.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default();
-        Ok(Self { client, memory, version: info.server_version.unwrap_or_default() })
+        Ok(Self { client, memory })
     }
 
     /// Every node that a run of Meshproof has made, whatever became of the run.

@@ -3,6 +3,7 @@
 use testcontainers::{TestcontainersError, bollard::errors::Error as DockerError, core::error::ClientError};
 
 use super::Step;
+use crate::diagnostic::with_causes;
 
 /// So many last lines of a step's log are told.
 const LINES: usize = 20;
@@ -30,7 +31,7 @@ impl KindError {
 
     /// What Docker said, in words that name the way out.
     pub fn docker(step: Step, error: &DockerError) -> Self {
-        Self::new(step, in_words(&chain(error)))
+        Self::new(step, in_words(&with_causes(error)))
     }
 
     /// The same of what testcontainers made of it. A pull that fails is told as the image's trouble, whatever the step.
@@ -40,10 +41,10 @@ impl KindError {
                 Step::Image,
                 format!(
                     "{descriptor} is not on this machine and cannot be pulled: {}; load it with `docker load`, or name another with --node-image",
-                    chain(err)
+                    with_causes(err)
                 ),
             ),
-            error => Self::new(step, in_words(&chain(error))),
+            error => Self::new(step, in_words(&with_causes(error))),
         }
     }
 }
@@ -71,20 +72,6 @@ fn in_words(said: &str) -> String {
         () => return said.to_owned(),
     };
     format!("{way} ({said})")
-}
-
-/// The error and what it comes from, without saying anything twice.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        let more = inner.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        source = inner.source();
-    }
-    text
 }
 
 fn told(log: &str) -> String {

@@ -31,7 +31,7 @@ pub struct NodeImages(pub Vec<NodeImage>);
 impl NodeImages {
     /// The image of a node of that version, `None` if none is known.
     pub fn of(&self, wish: KubernetesWish) -> Option<String> {
-        let named = self.0.iter().find(|named| covers(named.wish, wish)).map(|named| named.image.clone());
+        let named = self.0.iter().find(|named| named.wish.agrees(wish)).map(|named| named.image.clone());
         named.or_else(|| {
             let (version, digest) =
                 KNOWN.iter().find(|(version, _)| wish.accepts(&version.parse().expect("a version")))?;
@@ -44,12 +44,6 @@ impl NodeImages {
         let named = self.0.iter().map(|named| named.wish.to_string());
         named.chain(KNOWN.iter().map(|(version, _)| (*version).to_owned())).collect::<Vec<_>>().join(", ")
     }
-}
-
-/// Whether what is named for one version serves who wants the other.
-fn covers(named: KubernetesWish, wanted: KubernetesWish) -> bool {
-    let patches = named.patch.is_none() || wanted.patch.is_none() || named.patch == wanted.patch;
-    (named.major, named.minor) == (wanted.major, wanted.minor) && patches
 }
 
 impl FromStr for NodeImage {

@@ -10,11 +10,11 @@ mod load;
 mod step;
 mod up;
 
-pub use docker::{Docker, Found, RUN_LABEL};
+pub use docker::{Docker, Found};
 pub use error::KindError;
 pub use image::{NodeImage, NodeImages, STANDARD};
 pub use step::Step;
-pub use up::{KindCluster, Owner, up};
+pub use up::{KindCluster, Making, up};
 
 use std::path::PathBuf;
 

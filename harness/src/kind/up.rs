@@ -1,8 +1,6 @@
 //! From nothing to nodes that are ready, and back.
 
 use std::{
-    net::IpAddr,
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -21,6 +19,7 @@ use super::{
     kubeadm::{NodeFacts, POD_SUBNET, config},
     load,
 };
+use crate::cluster::write_private;
 
 /// A boot, and the nodes' becoming ready, may take so long on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(4);
@@ -31,14 +30,21 @@ const MARK: &str = "/var/lib/meshproof-up";
 /// With it, workers join; the API server is published on loopback only, and the token ends with the cluster.
 const TOKEN: &str = "meshpr.0123456789abcdef";
 
-/// Whose cluster it is, and where its files go.
-#[derive(Debug, Clone, Copy)]
-pub struct Owner<'a> {
+/// What a cluster is made from, whose it is, and where its files go.
+#[derive(Clone, Copy)]
+pub struct Making<'a> {
+    pub docker: &'a Docker,
+    pub options: &'a KindOptions,
+    pub image: &'a str,
+    /// Its nodes' names begin with it.
+    pub name: &'a str,
     pub run: &'a str,
     /// A file that the run's process has locked.
     pub lock: &'a Path,
     /// Receives the kubeconfig.
     pub directory: &'a Path,
+    /// Is told each step as it begins.
+    pub tell: &'a (dyn Fn(String) + Send + Sync),
 }
 
 /// A cluster that is up.
@@ -47,21 +53,12 @@ pub struct KindCluster {
     nodes: Vec<Node>,
     keep: bool,
     balancer: Option<Balancer>,
-    /// Of Kubernetes, as its own node says: `v1.28.15`.
-    pub version: String,
-    pub image: String,
     pub kubeconfig: PathBuf,
 }
 
-/// Brings up a cluster of that image, telling each step as it begins.
-pub async fn up(
-    docker: &Docker,
-    options: &KindOptions,
-    image: &str,
-    name: &str,
-    owner: Owner<'_>,
-    tell: &(dyn Fn(String) + Sync),
-) -> Result<KindCluster, KindError> {
+/// Brings up a cluster.
+pub async fn up(making: &Making<'_>) -> Result<KindCluster, KindError> {
+    let Making { docker, options, .. } = making;
     if docker.memory > 0 && docker.memory < MEMORY {
         let reason = format!(
             "Docker's host has {} MiB of memory, and a node needs {}: give Docker more",
@@ -72,16 +69,10 @@ pub async fn up(
     }
     load::check(&options.load)?;
     let mut nodes = Vec::new();
-    let brought = bring(docker, options, image, name, owner, tell, &mut nodes).await;
-    match brought {
-        Ok((version, kubeconfig, balancer)) => Ok(KindCluster {
-            nodes,
-            keep: options.keep,
-            balancer: Some(balancer),
-            version,
-            image: image.to_owned(),
-            kubeconfig,
-        }),
+    match making.bring(&mut nodes).await {
+        Ok((kubeconfig, balancer)) => {
+            Ok(KindCluster { nodes, keep: options.keep, balancer: Some(balancer), kubeconfig })
+        }
         Err(error) => {
             for node in nodes {
                 // What failed is the news.
@@ -92,46 +83,41 @@ pub async fn up(
     }
 }
 
-async fn bring(
-    docker: &Docker,
-    options: &KindOptions,
-    image: &str,
-    name: &str,
-    owner: Owner<'_>,
-    tell: &(dyn Fn(String) + Sync),
-    nodes: &mut Vec<Node>,
-) -> Result<(String, PathBuf, Balancer), KindError> {
-    let step = |step: Step| tell(format!("{name}: to {step}"));
-    let roles = std::iter::once("control-plane".to_owned()).chain((1..=options.workers).map(|n| format!("worker-{n}")));
-    for role in roles {
-        step(Step::Container);
-        let name = format!("{name}-{role}");
-        let spec = NodeSpec { image, name: &name, role: &role, run: owner.run, lock: owner.lock, keep: options.keep };
-        let node = fresh(docker, &spec).await?;
-        nodes.push(node);
-    }
-    step(Step::Boot);
-    for node in nodes.iter() {
-        boot(node).await?;
-    }
-    let control = &nodes[0];
-    let version = control.run(Step::Boot, &["cat", "/kind/version"]).await?.trim().to_owned();
-    if !is_up(control).await? {
-        if !options.load.is_empty() {
-            step(Step::Load);
-            for node in nodes.iter() {
-                load::load(node, &options.load).await?;
-            }
+impl Making<'_> {
+    /// Puts each node there as soon as it runs.
+    async fn bring(&self, nodes: &mut Vec<Node>) -> Result<(PathBuf, Balancer), KindError> {
+        let Self { options, name, .. } = self;
+        let step = |step: Step| (self.tell)(format!("{name}: to {step}"));
+        let workers = (1..=options.workers).map(|n| format!("worker-{n}"));
+        for role in std::iter::once("control-plane".to_owned()).chain(workers) {
+            step(Step::Container);
+            let name = format!("{name}-{role}");
+            let (image, run, lock) = (self.image, self.run, self.lock);
+            let spec = NodeSpec { image, name: &name, role: &role, run, lock, keep: options.keep };
+            nodes.push(fresh(self.docker, &spec).await?);
         }
-        init(nodes, name, &version, &step).await?;
+        step(Step::Boot);
+        for node in nodes.iter() {
+            boot(node).await?;
+        }
+        let control = &nodes[0];
+        if !is_up(control).await? {
+            if !options.load.is_empty() {
+                step(Step::Load);
+                for node in nodes.iter() {
+                    load::load(node, &options.load).await?;
+                }
+            }
+            init(nodes, name, &step).await?;
+        }
+        let kubeconfig = kubeconfig(control, name, self.directory).await?;
+        step(Step::Ready);
+        let client = client(&kubeconfig).await?;
+        ready(&client, nodes).await?;
+        control.write(Step::Ready, MARK, "").await?;
+        let balancer = Balancer::start(client, control.address);
+        Ok((kubeconfig, balancer))
     }
-    let kubeconfig = kubeconfig(control, name, owner.directory).await?;
-    step(Step::Ready);
-    let client = client(&kubeconfig).await?;
-    ready(&client, nodes).await?;
-    control.write(Step::Ready, MARK, "").await?;
-    let balancer = Balancer::start(client, control.address);
-    Ok((version, kubeconfig, balancer))
 }
 
 /// A node that is new, or was kept and had come up to its end.
@@ -177,8 +163,10 @@ async fn boot(node: &Node) -> Result<(), KindError> {
 }
 
 /// From booted nodes to a cluster.
-async fn init(nodes: &[Node], cluster: &str, version: &str, step: &impl Fn(Step)) -> Result<(), KindError> {
+async fn init(nodes: &[Node], cluster: &str, step: &impl Fn(Step)) -> Result<(), KindError> {
     let control = &nodes[0];
+    let version = control.run(Step::Init, &["cat", "/kind/version"]).await?;
+    let version = version.trim();
     let address = control.address.to_string();
     for node in nodes {
         let own = node.address.to_string();
@@ -240,12 +228,8 @@ async fn kubeconfig(control: &Node, name: &str, directory: &Path) -> Result<Path
         named.name.clone_from(&context);
     }
     kubeconfig.current_context = Some(context);
-    let text = serde_saphyr::to_string(&kubeconfig).map_err(|error| failed(error.to_string()))?;
     let path = directory.join("kind.kubeconfig");
-    let mut file = std::fs::OpenOptions::new();
-    let file = file.write(true).create(true).truncate(true).mode(0o600).open(&path);
-    file.and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()))
-        .map_err(|error| failed(format!("{}: {error}", path.display())))?;
+    write_private(&path, &kubeconfig).map_err(|error| failed(error.to_string()))?;
     Ok(path)
 }
 
@@ -278,11 +262,6 @@ async fn ready(client: &Client, nodes: &[Node]) -> Result<(), KindError> {
 }
 
 impl KindCluster {
-    /// The control plane's address on Docker's network.
-    pub fn address(&self) -> IpAddr {
-        self.nodes[0].address
-    }
-
     /// Removes its nodes, unless they are to be kept; gives the names of those.
     pub async fn down(mut self) -> Result<Vec<String>, KindError> {
         self.balancer.take();

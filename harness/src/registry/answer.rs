@@ -6,6 +6,8 @@ use std::{fmt, io};
 use oci_client::errors::{OciEnvelope, OciErrorCode};
 use reqwest::{Response, StatusCode};
 
+use crate::diagnostic::with_causes;
+
 /// An answer that is not content is read up to here.
 const LONGEST_ANSWER: usize = 64 * 1024;
 
@@ -89,17 +91,7 @@ pub(super) fn is_hopeless(error: &reqwest::Error) -> bool {
 
 /// An error with its causes, and without the URL, which may be a signed one.
 pub(super) fn reason(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut reason = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !reason.contains(&text) {
-            reason = format!("{reason}: {text}");
-        }
-        cause = error.source();
-    }
-    reason
+    with_causes(&error.without_url())
 }
 
 #[cfg(test)]

@@ -24,17 +24,13 @@ pub struct KindArgs {
 }
 
 impl KindArgs {
-    /// Whether any of it is given on the command line.
-    pub fn is_named(&self) -> bool {
-        !self.load.is_empty() || self.workers > 0 || self.keep_cluster
-    }
-
-    /// Which.
-    pub(super) fn named(&self) -> &'static str {
+    /// Which of them is given on the command line, if any: the first.
+    pub(super) fn named(&self) -> Option<&'static str> {
         match () {
-            () if !self.load.is_empty() => "--load",
-            () if self.workers > 0 => "--workers",
-            () => "--keep-cluster",
+            () if !self.load.is_empty() => Some("--load"),
+            () if self.workers > 0 => Some("--workers"),
+            () if self.keep_cluster => Some("--keep-cluster"),
+            () => None,
         }
     }
 }

@@ -105,10 +105,11 @@ impl RunArgs {
     /// Flags that contradict each other.
     pub fn contradiction(&self) -> Option<Diagnostic> {
         let kind = self.cluster.kind;
+        let of_kind = self.kind.named().filter(|_| kind != ClusterKind::Kind);
         match () {
             () if self.contexts.is_some() && kind != ClusterKind::Kubeconfig => kind.means_nothing("--contexts"),
             () if self.cells_at_once.is_some() && !kind.is_made() => kind.means_nothing("--cells"),
-            () if self.kind.is_named() && kind != ClusterKind::Kind => kind.means_nothing(self.kind.named()),
+            () if of_kind.is_some() => of_kind.and_then(|flag| kind.means_nothing(flag)),
             () if self.keep && self.repeat() != Repeat::default() => {
                 let diagnostic = Diagnostic::error("--keep and a repeated run exclude each other");
                 Some(diagnostic.help("each round begins on a cluster that has nothing of the one before"))

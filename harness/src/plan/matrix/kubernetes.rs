@@ -21,6 +21,12 @@ impl KubernetesWish {
         (self.major, self.minor) == (version.major, version.minor)
             && self.patch.is_none_or(|patch| patch == version.patch)
     }
+
+    /// Whether one cluster can be both.
+    pub fn agrees(self, other: Self) -> bool {
+        let patches = self.patch.is_none() || other.patch.is_none() || self.patch == other.patch;
+        (self.major, self.minor) == (other.major, other.minor) && patches
+    }
 }
 
 impl FromStr for KubernetesWish {
@@ -60,6 +66,17 @@ mod tests {
     fn a_cluster_is_wanted_by_as_much_as_is_said(#[case] wish: &str, #[case] version: &str, #[case] accepted: bool) {
         let wish: KubernetesWish = wish.parse().unwrap();
         assert_eq!(wish.accepts(&version.parse().unwrap()), accepted);
+    }
+
+    #[rstest]
+    #[case("1.28", "1.28", true)]
+    #[case("1.28", "1.28.15", true)]
+    #[case("1.28.15", "1.28", true)]
+    #[case("1.28.15", "1.28.3", false)]
+    #[case("1.28", "1.27", false)]
+    fn wishes_agree_where_one_cluster_is_both(#[case] one: &str, #[case] other: &str, #[case] agree: bool) {
+        let (one, other): (KubernetesWish, KubernetesWish) = (one.parse().unwrap(), other.parse().unwrap());
+        assert_eq!(one.agrees(other), agree);
     }
 
     #[rstest]
