@@ -4,6 +4,7 @@
 
 pub mod action;
 pub mod artifact;
+pub mod brief;
 pub mod cells;
 pub mod cluster;
 pub mod command;

@@ -7,6 +7,7 @@ use super::context::{Context, MADE_ANNOTATION, RUN_LABEL};
 use crate::{
     FIELD_MANAGER,
     action::Undone,
+    brief::brief,
     cluster::{Answer, Object, Trouble, Verb},
     journal::{Change, Conflict, Fate, HeldObject, restoration},
 };
@@ -91,16 +92,16 @@ async fn restore(context: &Context<'_>, held: &HeldObject, before: &Value) -> Re
         return match found.conflicts.is_empty() {
             true => Ok(()),
             false => {
-                let told: Vec<String> = found.conflicts.iter().map(tell).collect();
+                let told: Vec<String> = found.conflicts.into_iter().flat_map(Conflict::innermost).map(tell).collect();
                 Err(format!("somebody changed it meanwhile: {}", told.join("; ")))
             }
         };
     }
 }
 
-fn tell(conflict: &Conflict) -> String {
+fn tell(conflict: Conflict) -> String {
     let Conflict { path, now, set, before } = conflict;
-    let words = |value: &Value| if value.is_null() { "nothing".to_owned() } else { value.to_string() };
+    let words = |value: Value| if value.is_null() { "nothing".to_owned() } else { brief(&value.to_string()) };
     format!("{} is {} now; the run had set {}, before it was {}", path.join("."), words(now), words(set), words(before))
 }
 

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::brief::brief;
+
 /// Where `seen` does not hold `wanted`: path, what is wanted and what is there. A map holds another if it has all its keys;
 /// a list holds another if it has as many items and each holds the one at its place; anything else must be equal, except
 /// that a whole number may be written as a string and the reverse, as Kubernetes' ports are.
@@ -53,13 +55,9 @@ fn equal(a: &Value, b: &Value) -> bool {
 }
 
 fn short(value: &Value) -> String {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    match text.char_indices().nth(200) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
+    match value {
+        Value::String(text) => brief(text),
+        other => brief(&other.to_string()),
     }
 }
 

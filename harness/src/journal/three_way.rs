@@ -21,6 +21,38 @@ pub struct Conflict {
     pub before: Value,
 }
 
+impl Conflict {
+    /// The innermost places in which what is there differs from what the run set, items of lists as long as each other among them.
+    pub fn innermost(self) -> Vec<Self> {
+        let Self { path, now, set, before } = self;
+        let keys: Vec<String> = match (&now, &set) {
+            (Value::Object(now), Value::Object(set)) => {
+                now.keys().chain(set.keys().filter(|key| !now.contains_key(*key))).cloned().collect()
+            }
+            (Value::Array(now), Value::Array(set)) if now.len() == set.len() => {
+                (0..now.len()).map(|place| place.to_string()).collect()
+            }
+            _ => return vec![Self { path, now, set, before }],
+        };
+        let of = |value: &Value, key: &str| match value {
+            Value::Array(items) => {
+                key.parse().ok().and_then(|place: usize| items.get(place)).cloned().unwrap_or_default()
+            }
+            other => other.get(key).cloned().unwrap_or_default(),
+        };
+        keys.iter()
+            .map(|key| Self {
+                path: path.iter().chain([key]).cloned().collect(),
+                now: of(&now, key),
+                set: of(&set, key),
+                before: of(&before, key),
+            })
+            .filter(|inner| inner.now != inner.set)
+            .flat_map(Self::innermost)
+            .collect()
+    }
+}
+
 /// The part of an object by which a change asks for something, rather than says which object it is.
 pub fn intent(object: &Value) -> Value {
     let mut intent = object.clone();
@@ -138,6 +170,20 @@ mod tests {
         assert_eq!(found.patch, json!({"m": {"b": 1}}));
         let conflict = Conflict { path: vec!["m".into(), "a".into()], now: json!(3), set: json!(2), before: json!(1) };
         assert_eq!(found.conflicts, [conflict]);
+    }
+
+    #[test]
+    fn a_conflict_in_a_list_is_told_by_its_innermost_place() {
+        let webhooks = |bundle: &str| json!([{"name": "a", "ca": "same"}, {"name": "b", "ca": bundle}]);
+        let found = restoration(
+            &json!({"webhooks": webhooks("x")}),
+            &json!({"webhooks": webhooks("y")}),
+            &[],
+            &json!({"webhooks": webhooks("z")}),
+        );
+        let inner: Vec<Conflict> = found.conflicts.into_iter().flat_map(Conflict::innermost).collect();
+        let path = ["webhooks", "1", "ca"].map(str::to_owned).to_vec();
+        assert_eq!(inner, [Conflict { path, now: json!("z"), set: json!("y"), before: json!("x") }]);
     }
 
     #[test]

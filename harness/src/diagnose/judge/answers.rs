@@ -4,8 +4,10 @@ use std::sync::OnceLock;
 
 use regex::Regex;
 
-use super::brief;
-use crate::diagnose::{concern::Deed, evidence::Evidence, finding::Finding};
+use crate::{
+    brief::brief,
+    diagnose::{concern::Deed, evidence::Evidence, finding::Finding},
+};
 
 /// A page or an output that came as it should, and says something else.
 pub fn wrong_content(evidence: &Evidence) -> Option<Finding> {

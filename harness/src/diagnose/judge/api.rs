@@ -4,8 +4,10 @@ use std::sync::OnceLock;
 
 use regex::Regex;
 
-use super::brief;
-use crate::diagnose::{concern::Deed, evidence::Evidence, finding::Finding};
+use crate::{
+    brief::brief,
+    diagnose::{concern::Deed, evidence::Evidence, finding::Finding},
+};
 
 pub fn api_server_away(evidence: &Evidence) -> Option<Finding> {
     let reason = &evidence.symptom.reason;

@@ -9,7 +9,7 @@ mod services;
 mod workloads;
 
 use super::{evidence::Evidence, finding::Finding};
-use crate::cluster::Object;
+use crate::{brief::brief, cluster::Object};
 
 type Rule = fn(&Evidence) -> Option<Finding>;
 
@@ -50,14 +50,4 @@ pub fn judge(evidence: &Evidence) -> Finding {
 
 fn kind_of(object: &Object) -> &str {
     object.text("/kind").unwrap_or_default()
-}
-
-/// As one line, short enough to be part of a sentence.
-fn brief(text: &str) -> String {
-    const MOST: usize = 240;
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
 }

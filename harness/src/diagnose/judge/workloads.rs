@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::brief;
 use crate::{
+    brief::brief,
     cluster::Object,
     diagnose::{
         concern::Deed,
