@@ -70,7 +70,7 @@ impl Job {
         make_directory(&self.cell.identity)?;
         let tell = |text: String| self.tell(RunEvent::InCell { cell: self.place, event: Event::Note(text) });
         let mut cluster = tokio::select! {
-            cluster = ground.cluster(&self.cell, &self.secrets, &tell) => cluster.map_err(|error| error.to_string())?,
+            cluster = ground.cluster(&self.cell, &self.part.registries, &self.secrets, &tell) => cluster.map_err(|error| error.to_string())?,
             () = self.signals.interrupt.cancelled() => return Ok(Outcome { interrupted: true, ..Outcome::default() }),
         };
         cluster.speak_to_registries(&self.part.registries);

@@ -49,6 +49,8 @@ pub struct Node {
     pub name: String,
     /// On Docker's own network.
     pub address: IpAddr,
+    /// Docker's host on that network.
+    pub gateway: String,
 }
 
 /// The container's request. docs/kind.md compares it with kind's own command line.
@@ -104,8 +106,8 @@ impl Node {
     pub async fn start(docker: &Docker, spec: &NodeSpec<'_>) -> Result<Self, KindError> {
         let failed = |error: TestcontainersError| KindError::container(Step::Container, &error);
         let container = request(spec).start().await.map_err(failed)?;
-        let address = address(docker, container.id()).await?;
-        Ok(Self { container, docker: docker.clone(), name: spec.name.to_owned(), address })
+        let (address, gateway) = addresses(docker, container.id()).await?;
+        Ok(Self { container, docker: docker.clone(), name: spec.name.to_owned(), address, gateway })
     }
 
     /// The port of loopback at which the API server is.
@@ -190,12 +192,14 @@ impl Node {
     }
 }
 
-/// On the network that Docker gave it, whatever that is called.
-async fn address(docker: &Docker, id: &str) -> Result<IpAddr, KindError> {
+/// Its own and the gateway's, on the network that Docker gave it, whatever that is called.
+async fn addresses(docker: &Docker, id: &str) -> Result<(IpAddr, String), KindError> {
     let seen = docker.client.inspect_container(id, None).await;
     let settings = seen.map_err(|error| KindError::docker(Step::Container, &error))?.network_settings;
     let networks = settings.and_then(|settings| settings.networks).unwrap_or_default();
-    let mut addresses = networks.into_values().filter_map(|network| network.ip_address?.parse().ok());
+    let mut addresses = networks
+        .into_values()
+        .filter_map(|network| Some((network.ip_address?.parse().ok()?, network.gateway.unwrap_or_default())));
     addresses.next().ok_or_else(|| KindError::new(Step::Container, "Docker gave it no address"))
 }
 

@@ -4,15 +4,19 @@ mod balance;
 mod container;
 mod docker;
 mod error;
+mod forward;
 mod image;
 mod kubeadm;
 mod load;
+mod registries;
 mod step;
+mod tunnel;
 mod up;
 
 pub use docker::{Docker, Found};
 pub use error::KindError;
 pub use image::{NodeImage, NodeImages, STANDARD};
+pub use registries::NodeRegistries;
 pub use step::Step;
 pub use up::{KindCluster, Making, up};
 
