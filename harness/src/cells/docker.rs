@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use crate::{
     cluster::{Cluster, ConnectError, ConnectOptions, connect},
-    kind::{Docker, KindCluster, KindError, KindOptions, MEMORY, Making, NodeRegistries, STANDARD, Step, up},
+    kind::{Docker, KindCluster, KindError, KindOptions, Making, NodeRegistries, STANDARD, Step, up},
     plan::{Cell, KubernetesWish, RunIdentity},
     redact::Secrets,
     registry::Settings,
@@ -34,7 +34,7 @@ impl KindGround {
     pub async fn reach(options: KindOptions, run: &RunIdentity, versions: usize) -> Result<Vec<Self>, String> {
         let docker = Docker::reach().await.map_err(|error| error.to_string())?;
         let lock = Arc::new(Lock::take(run.directory.join("kind.lock"))?);
-        let room = usize::try_from(docker.memory / MEMORY).unwrap_or(1);
+        let room = usize::try_from(docker.memory / options.memory()).unwrap_or(1);
         // Half of it: the host and what it does otherwise have the rest.
         let at_once = options.at_once.unwrap_or(room / 2).clamp(1, versions.max(1));
         let options = Arc::new(options);

@@ -13,7 +13,7 @@ use kube::{
 };
 
 use super::{
-    Docker, KindError, KindOptions, MEMORY, NodeRegistries, Step,
+    Docker, KindError, KindOptions, NodeRegistries, Step,
     balance::Balancer,
     container::{Node, NodeSpec},
     forward::Forwards,
@@ -69,11 +69,12 @@ pub struct KindCluster {
 /// Brings up a cluster.
 pub async fn up(making: &Making<'_>) -> Result<KindCluster, KindError> {
     let Making { docker, options, .. } = making;
-    if docker.memory > 0 && docker.memory < MEMORY {
+    if docker.memory > 0 && docker.memory < options.memory() {
         let reason = format!(
-            "Docker's host has {} MiB of memory, and a node needs {}: give Docker more",
+            "Docker's host has {} MiB of memory, and {} nodes need {}: give Docker more, or take fewer --workers",
             docker.memory >> 20,
-            MEMORY >> 20
+            1 + u16::from(options.workers),
+            options.memory() >> 20
         );
         return Err(KindError::new(Step::Docker, reason));
     }
@@ -111,7 +112,8 @@ impl Making<'_> {
             step(Step::Container);
             let name = format!("{name}-{role}");
             let (image, run, lock) = (self.image, self.run, self.lock);
-            let spec = NodeSpec { image, name: &name, role: &role, run, lock, keep: options.keep };
+            let api_port = nodes.is_empty().then(|| options.api_port.unwrap_or_default());
+            let spec = NodeSpec { image, name: &name, role: &role, run, lock, keep: options.keep, api_port };
             nodes.push(fresh(self.docker, &spec).await?);
         }
         step(Step::Boot);
