@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""run.py MESHPROOF IMAGE [NAME...]: what `--cluster kind` promises, with a node image of Kubernetes 1.28 that Docker has.
+"""run.py MESHPROOF VERSION=IMAGE [VERSION=IMAGE] [NAME...]: what `--cluster kind` promises, with node images that Docker has, as in
+1.28=kindest/node:v1.28.15.
 
 From nothing to the guide's suite green and back to nothing, its images pulled from the registry on this machine's loopback; a run that is
-killed in the middle, and `clean`; a cluster that is kept and taken again, with a worker; a machine without a route to the nodes; and each
-trouble that a user can have with Docker, told with the way out. Needs `eval "$(ci/cluster/env)"` for the registry, and root. Exit code 1
-if anything is not as it should be. NAMEs choose among: flagship, killed, kept, route, no-docker, no-right, no-image, unpackable, port,
+killed in the middle, and `clean`; a cluster that is kept and taken again, with a worker; a machine without a route to the nodes; with a
+second image, two versions in one command; and each trouble that a user can have with Docker, told with the way out. Needs `eval "$(ci/cluster/env)"` for the registry, and root. Exit code 1
+if anything is not as it should be. NAMEs choose among: flagship, grid, killed, kept, route, no-docker, no-right, no-image, unpackable, port,
 memory, cgroup, init.
 """
 import json, os, shutil, signal, socket, subprocess, sys, tempfile, time
@@ -12,15 +13,16 @@ import json, os, shutil, signal, socket, subprocess, sys, tempfile, time
 HERE = os.path.dirname(os.path.abspath(__file__))
 SUITE = os.path.join(HERE, "..", "..", "scenarios", "nks-istio")
 MESHPROOF = os.path.abspath(sys.argv[1]) if len(sys.argv) > 2 else sys.exit(__doc__)
-IMAGE = sys.argv[2]
-ONLY = sys.argv[3:]
+IMAGES = [argument for argument in sys.argv[2:] if "=" in argument]
+ONLY = [argument for argument in sys.argv[2:] if "=" not in argument]
+VERSION, IMAGE = IMAGES[0].split("=", 1)
 WORK = tempfile.mkdtemp(prefix="meshproof-kind-")
 NOBODY = 65534
 
 
 def command(*arguments):
-    return [MESHPROOF, "run", SUITE, "--cluster", "kind", "--kubernetes", "1.28", "--node-image", f"1.28={IMAGE}",
-            "--set", f"istioVersion={os.environ['ISTIO_VERSION']}", "--set", f"registry={os.environ['REGISTRY']}",
+    images = [part for image in IMAGES for part in ("--node-image", image)]
+    return [MESHPROOF, "run", SUITE, "--cluster", "kind", *images, "--set", f"istioVersion={os.environ['ISTIO_VERSION']}", "--set", f"registry={os.environ['REGISTRY']}",
             "--set", "istioctlArgs=" + json.dumps(os.environ.get("ISTIOCTL_ARGS", "").split()), *arguments]
 
 
@@ -29,9 +31,9 @@ def environment(**more):
     return {**env, "MESHPROOF_STATE_DIR": os.path.join(WORK, "state"), "TMPDIR": WORK, **more}
 
 
-def run(*arguments, wanted=0, prefix=(), **more):
+def run(*arguments, wanted=0, prefix=(), versions=("--kubernetes", VERSION), **more):
     """Runs the suite; gives everything that it wrote."""
-    ran = subprocess.run([*prefix, *command(*arguments)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ran = subprocess.run([*prefix, *command(*versions, *arguments)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                          env=environment(**more), timeout=600)
     if ran.returncode != wanted:
         raise Wrong(f"exit code {ran.returncode}, not {wanted}:\n{ran.stdout[-3000:]}")
@@ -76,8 +78,22 @@ def flagship():
     return summary(text)
 
 
+def grid():
+    if len(IMAGES) < 2:
+        return "skipped: one image was named"
+    report = os.path.join(WORK, "report-grid")
+    cells = [part for image in IMAGES for part in ("--cell", "kubernetes=" + image.split("=", 1)[0])]
+    text = run("--set", "network=internet", "--set", "install=istioctl", "--cells", str(len(IMAGES)), "--report-dir", report, versions=cells)
+    with open(os.path.join(report, "report.json")) as file:
+        found = json.load(file)["cells"]
+    versions = [cell["cluster"]["kubernetesVersion"] for cell in found]
+    if len(set(versions)) != len(IMAGES) or any(cell["summary"]["passed"] < 30 for cell in found):
+        raise Wrong(text[-3000:])
+    return f"{' and '.join(versions)}: " + summary(text)
+
+
 def killed():
-    process = subprocess.Popen(command("--filter", "install"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment())
+    process = subprocess.Popen(command("--kubernetes", VERSION, "--filter", "install"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment())
     for line in process.stdout:
         if "to initialize the control plane" in line:
             break
@@ -135,7 +151,7 @@ def no_right():
 
 
 def no_image():
-    text = run("--node-image", "1.28=registry.invalid/node:none", wanted=2)
+    text = run("--node-image", f"{VERSION}=registry.invalid/node:none", wanted=2)
     needs(text, "registry.invalid/node:none is not on this machine and cannot be pulled", "load it with `docker load`")
     return "an image that is nowhere"
 
@@ -184,7 +200,7 @@ def cgroup():
                 return "skipped: a second Docker does not start here"
             time.sleep(0.1)
         subprocess.run(["docker", "-H", host, "import", "--change", "CMD [\"none\"]", empty, "node:none"], check=True, stdout=subprocess.DEVNULL)
-        text = run("--node-image", "1.28=node:none", wanted=2, DOCKER_HOST=host)
+        text = run("--node-image", f"{VERSION}=node:none", wanted=2, DOCKER_HOST=host)
     finally:
         daemon.terminate()
         daemon.wait()
@@ -204,7 +220,7 @@ def init():
     subprocess.run(["docker", "build", "-q", "-t", name, context], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         report = os.path.join(WORK, "report-init")
-        text = run("--node-image", f"1.28={name}", "--report-dir", report, wanted=2)
+        text = run("--node-image", f"{VERSION}={name}", "--report-dir", report, wanted=2)
     finally:
         subprocess.run(["docker", "rmi", "-f", name], check=True, stdout=subprocess.DEVNULL)
     needs(text, "failed to initialize the control plane", "ended with 3", "kubeadm said this")
@@ -216,7 +232,7 @@ def init():
 
 
 def main():
-    tests = [flagship, killed, kept, route, no_docker, no_right, no_image, unpackable, port, memory, cgroup, init]
+    tests = [flagship, grid, killed, kept, route, no_docker, no_right, no_image, unpackable, port, memory, cgroup, init]
     bad = 0
     for test in tests:
         name = test.__name__.replace("_", "-")
