@@ -1,5 +1,6 @@
 //! The gate of `scenarios/nks-registry`, by the program itself, against two registries in this process: whole, and broken in each way.
 
+mod bundle;
 mod served;
 
 use std::{collections::BTreeMap, path::Path};
