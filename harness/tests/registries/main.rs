@@ -53,6 +53,15 @@ fn gate(regions: &Regions, more: &[&str]) -> Told {
     Told { code: output.status.code(), reasons, report }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_fails_where_there_is_no_cluster_fails_its_case() {
+    let regions = Regions::start().await;
+    let told = gate(&regions, &["--set", "profile=nobody-has"]);
+    assert_eq!(told.code, Some(1), "{:#?}", told.reasons);
+    let failed = told.reasons.iter().find(|(verdict, _)| verdict == "failed").expect("one that failed");
+    assert!(failed.1.contains("profile \"nobody-has\" not found"), "{}", failed.1);
+}
+
 /// That a case ended with `verdict`, for a reason that begins with the reference in the second region and has all of `parts`.
 fn assert_told(told: &Told, regions: &Regions, verdict: &str, name: &str, parts: &[&str]) {
     let reference = format!("{}/{PATH}/{name}:{VERSION}", regions.addresses[1]);
