@@ -26,6 +26,15 @@ def free_port():
         return one.getsockname()[1]
 
 
+def self_signed(folder, address):
+    """The files of a certificate for `address` that nobody vouches for, and of its key."""
+    certificate, key = os.path.join(folder, "tls.pem"), os.path.join(folder, "tls.key")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "2",
+                    "-subj", "/CN=registry", "-addext", f"subjectAltName=IP:{address}", "-addext", "basicConstraints=critical,CA:FALSE"],
+                   check=True, capture_output=True)
+    return certificate, key
+
+
 class Server:
     """A docker-registry with a folder of its own."""
 
@@ -290,10 +299,7 @@ def tls(bench):
     if not address:
         bench.skipped.append("TLS: this machine has no address but loopback")
         return
-    key, certificate = os.path.join(bench.work, "tls.key"), os.path.join(bench.work, "tls.pem")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "2",
-                    "-subj", "/CN=registry", "-addext", f"subjectAltName=IP:{address}", "-addext", "basicConstraints=critical,CA:FALSE"],
-                   check=True, capture_output=True)
+    certificate, key = self_signed(bench.work, address)
     server = Server(bench.work, "tls", host=address, tls=(certificate, key))
     try:
         writer = Registry(server.origin, context=ssl.create_default_context(cafile=certificate))

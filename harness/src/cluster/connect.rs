@@ -36,6 +36,7 @@ pub struct ConnectOptions {
 #[derive(Debug, Clone)]
 pub struct Connection {
     pub context: String,
+    /// Empty where there is no cluster.
     pub server: String,
     /// As `/version` gives it: `v1.28.15`.
     pub git_version: String,

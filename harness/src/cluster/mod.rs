@@ -109,6 +109,10 @@ impl Cluster {
     /// Whether programs could reach the API server all the time since `outages` were counted, and can now. An API server that
     /// ends keeps its open connections for a while and takes no new ones: watches go on, and programs find nothing.
     pub async fn was_reachable(&self, outages: u64) -> bool {
+        if self.connection.server.is_empty() {
+            // There is no cluster at all, so that none can have been away.
+            return true;
+        }
         let (times, away) = self.watches.outages();
         if away || times > outages {
             return false;

@@ -1,16 +1,16 @@
 //! `meshproof bundle`: everything that a suite needs on one disk, for where no other network is.
 
-use std::{fs, path::Path};
+use std::{fs, io::ErrorKind, path::Path};
 
 use meshproof_reports::{ERRORED, FAILED, PASSED};
 
 use super::{
-    args::{BundleArgs, BundleCommand, CreateArgs, LoadArgs},
+    args::{Again, BundleArgs, BundleCommand, CreateArgs, LoadArgs},
     images::{Looked, failed, trouble, with},
-    show::{err, out},
+    show::{diagnostics, err, out},
 };
 use crate::{
-    images::{Copied, Kind, Layout, LayoutError, Lock, Pulled, Stored, examine, mirror, open, open_there},
+    images::{Copied, Layout, LayoutError, Lock, Pulled, Stored, examine, mirror, open, open_there},
     registry::{Blame, Contacts, Registries},
 };
 
@@ -18,6 +18,8 @@ use crate::{
 const LOCK: &str = "images.lock.yaml";
 /// The folder of the suite in a bundle.
 const SUITE: &str = "suite";
+/// The values in a bundle that a file gave its variables.
+const VALUES: &str = "values.yaml";
 
 pub fn bundle(args: &BundleArgs) -> u8 {
     match &args.command {
@@ -36,8 +38,17 @@ async fn create(args: &CreateArgs, looked: &Looked<'_>) -> u8 {
     if code != PASSED {
         return code;
     }
-    let lock = Lock::new(&looked.prepared.plan.suite, examined.images);
-    match fill(args, looked, registries, &lock).await {
+    let lock = Lock::new(&looked.prepared.plan.suite, examined.by_name(&registries.settings().map));
+    // Whoever has the bundle has these; what is secret is said anew there.
+    let told = |name: &str| looked.prepared.plan.variables.contains_key(name);
+    let again = match args.looking.choosing.again(told) {
+        Ok(again) => again,
+        Err(problems) => {
+            diagnostics(&problems);
+            return ERRORED;
+        }
+    };
+    match fill(args, looked, &lock, &again).await {
         Ok(copied) => {
             let Copied { blobs, new, bytes } = copied;
             out(&format!(
@@ -47,36 +58,43 @@ async fn create(args: &CreateArgs, looked: &Looked<'_>) -> u8 {
             ));
             PASSED
         }
-        Err(error) => told(&error),
+        Err(error) => trouble_of(&error),
     }
 }
 
-async fn fill(
-    args: &CreateArgs,
-    looked: &Looked<'_>,
-    registries: &Registries,
-    lock: &Lock,
-) -> Result<Copied, LayoutError> {
+async fn fill(args: &CreateArgs, looked: &Looked<'_>, lock: &Lock, again: &Again) -> Result<Copied, LayoutError> {
+    let registries = &looked.cluster.registries;
     let layout = Layout::make(&args.directory)?;
     let mut copied = Copied::default();
     let mut stored = Vec::new();
     for Pulled { reference, .. } in &looked.pulled {
         let manifest = layout.fetch(&open(registries, reference)?, &mut copied).await?;
-        stored.push(Stored {
-            reference: reference.clone(),
+        stored.extend(registries.settings().map.origins(reference).into_iter().map(|name| Stored {
+            reference: name,
             digest: manifest.digest.to_string(),
             media_type: manifest.media_type.clone().unwrap_or_default(),
             size: manifest.bytes.len() as u64,
-        });
+        }));
     }
-    layout.index(&stored)?;
+    layout.index(&stored, &again.words)?;
     let failed = |action, path: &Path, error| LayoutError::Disk { action, path: path.to_owned(), error };
     let path = args.directory.join(LOCK);
     lock.write(&path).map_err(|error| failed("write", &path, std::io::Error::other(error.reason)))?;
+    keep_values(&args.directory.join(VALUES), again)?;
     for root in &args.looking.choosing.paths {
         copy(root, &args.directory.join(SUITE)).map_err(|error| failed("copy", root, error))?;
     }
     Ok(copied)
+}
+
+/// Writes what a file gave, or removes what an earlier bundle there had.
+fn keep_values(path: &Path, again: &Again) -> Result<(), LayoutError> {
+    let done = if again.values.is_empty() {
+        fs::remove_file(path).or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })
+    } else {
+        serde_saphyr::to_string(&again.values).map_err(std::io::Error::other).and_then(|text| fs::write(path, text))
+    };
+    done.map_err(|error| LayoutError::Disk { action: "write", path: path.to_owned(), error })
 }
 
 async fn load(args: &LoadArgs) -> u8 {
@@ -86,37 +104,55 @@ async fn load(args: &LoadArgs) -> u8 {
     };
     let registries = Registries::new(settings, Contacts::default());
     match push(args, &registries).await {
-        Ok((copied, rules)) => {
-            let Copied { blobs, new, bytes } = copied;
+        Ok(Loaded { copied: Copied { blobs, new, bytes }, rules, choice }) => {
             out(&format!("{}: {blobs} blobs, of which {new} are new ({bytes} bytes)\n", args.registry));
-            let rules: Vec<String> = rules.iter().map(|rule| format!("--registry-map {rule}")).collect();
-            let suite = args.directory.join(SUITE);
-            out(&format!("meshproof run {} {}\n", suite.display(), rules.join(" ")));
+            let mut words =
+                vec!["meshproof".to_owned(), "run".to_owned(), args.directory.join(SUITE).display().to_string()];
+            let values = args.directory.join(VALUES);
+            if values.exists() {
+                words.extend(["--env-file".to_owned(), values.display().to_string()]);
+            }
+            words.extend(choice);
+            words.extend(rules.into_iter().flat_map(|rule| ["--registry-map".to_owned(), rule]));
+            let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+            out(&format!("{}\n", words.join(" ")));
             PASSED
         }
-        Err(error) => told(&error),
+        Err(error) => trouble_of(&error),
     }
 }
 
-async fn push(args: &LoadArgs, registries: &Registries) -> Result<(Copied, Vec<String>), LayoutError> {
+/// What was pushed, and how its suite is run from there.
+struct Loaded {
+    copied: Copied,
+    rules: Vec<String>,
+    /// Words of a command line.
+    choice: Vec<String>,
+}
+
+async fn push(args: &LoadArgs, registries: &Registries) -> Result<Loaded, LayoutError> {
     let layout = Layout::open(&args.directory)?;
     let stored = layout.stored()?;
-    let pulled = stored.iter().map(|one| Pulled {
-        reference: one.reference.clone(),
-        kind: Kind::Image,
-        from: std::collections::BTreeSet::new(),
-        cells: std::collections::BTreeSet::new(),
-    });
-    let mirror = mirror(&pulled.collect::<Vec<_>>(), &args.registry);
+    let mirror = mirror(stored.iter().map(|one| (one.reference.as_str(), one.reference.as_str())), &args.registry);
     let mut copied = Copied::default();
     for (source, destination) in &mirror.copies {
         let Some(one) = stored.iter().find(|one| one.reference == *source) else { continue };
         layout.push(one, &open_there(registries, destination)?, &mut copied).await?;
     }
-    Ok((copied, mirror.rules))
+    Ok(Loaded { copied, rules: mirror.rules, choice: layout.choice()? })
 }
 
-fn told(error: &LayoutError) -> u8 {
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@+%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+fn trouble_of(error: &LayoutError) -> u8 {
     match error {
         LayoutError::Registry(error) => {
             err(&format!("failed to copy {}\n", error.told()));

@@ -23,7 +23,7 @@ pub fn images(args: &ImagesArgs) -> u8 {
     match &args.command {
         None => with(&args.looking, async |looked| {
             out(&match &args.mirror {
-                Some(destination) => mirrored(&looked.pulled, destination, args.json),
+                Some(destination) => mirrored(&looked, destination, args.json),
                 None if args.json => {
                     format!("{:#}\n", json!({"suite": looked.prepared.plan.suite, "pulled": looked.pulled}))
                 }
@@ -57,6 +57,14 @@ pub(super) struct Looked<'a> {
     pub prepared: &'a Prepared,
     pub cluster: Arc<Cluster>,
     pub pulled: Vec<Pulled>,
+}
+
+impl Looked<'_> {
+    /// What is pulled, with each name by which the suite may call it.
+    pub fn named(&self) -> impl Iterator<Item = (&Pulled, String)> {
+        let map = &self.cluster.registries.settings().map;
+        self.pulled.iter().flat_map(|one| map.origins(&one.reference).into_iter().map(move |name| (one, name)))
+    }
 }
 
 /// Finds out what the suite pulls, and does `then` with it. Gives an exit code.
@@ -119,8 +127,9 @@ fn listed(pulled: &[Pulled]) -> String {
 }
 
 /// A line for each copy, source and destination; the rules are no part of the list.
-fn mirrored(pulled: &[Pulled], destination: &str, as_json: bool) -> String {
-    let mirror = mirror(pulled, destination);
+fn mirrored(looked: &Looked<'_>, destination: &str, as_json: bool) -> String {
+    let named: Vec<_> = looked.named().collect();
+    let mirror = mirror(named.iter().map(|(one, name)| (one.reference.as_str(), name.as_str())), destination);
     for (first, other) in &mirror.same {
         err(&format!("note: {other} has the same place there as {first}, which is copied: they must be the same\n"));
     }
@@ -141,7 +150,7 @@ fn locked(args: &LockArgs, looked: &Looked<'_>, examined: &Examined) -> u8 {
         err(&format!("{} is not written\n", args.lock.display()));
         return code;
     }
-    let lock = Lock::new(&looked.prepared.plan.suite, examined.images.clone());
+    let lock = Lock::new(&looked.prepared.plan.suite, examined.by_name(&looked.cluster.registries.settings().map));
     if args.lock.exists() {
         match Lock::read(&args.lock) {
             Ok(before) => tell(&lock.changes(&before)),

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{Lock, Locked, Pulled};
 use crate::{
     expectation::{Item, Seen, Wanted, WantedKind, look_at_stored},
-    registry::Registries,
+    registry::{Registries, RegistryMap},
 };
 
 /// How long all registries together may take.
@@ -65,6 +65,13 @@ pub async fn examine(registries: &Registries, pulled: &[Pulled], deep: bool) -> 
 }
 
 impl Examined {
+    /// What was found, each by what it is called before `map` moves it.
+    pub fn by_name(&self, map: &RegistryMap) -> Vec<Locked> {
+        let named =
+            |image: &Locked| Locked { reference: map.origins(&image.reference).swap_remove(0), ..image.clone() };
+        self.images.iter().map(named).collect()
+    }
+
     /// What of it is other than in `lock`, whose references may be those of another registry, a line each: `+` came, `-` went, `~` is
     /// another.
     pub fn changes(&self, lock: &Lock) -> Vec<String> {

@@ -2,7 +2,7 @@
 //! (<https://github.com/opencontainers/image-spec/blob/main/image-layout.md>).
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io,
     path::{Path, PathBuf},
@@ -19,6 +19,8 @@ use crate::registry::{Blob, Content, Descriptor, Digest, Manifest, Reference, Re
 const NAME: &str = "org.opencontainers.image.ref.name";
 /// The annotation by which containerd, and a bundle, says where it was pulled from.
 const REFERENCE: &str = "io.containerd.image.name";
+/// The annotation of a bundle's index that says how its suite is chosen: words of a command line, as a JSON list.
+const CHOICE: &str = "dev.meshproof.choice";
 
 /// A folder with a layout.
 #[derive(Debug, Clone)]
@@ -30,7 +32,7 @@ pub struct Layout {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Stored {
-    /// `registry/repository:tag`, as it was pulled.
+    /// `registry/repository:tag`, as the suite calls it, whatever rules moved it.
     pub reference: String,
     pub digest: String,
     pub media_type: String,
@@ -75,8 +77,8 @@ impl Layout {
         }
     }
 
-    /// Names what is in it.
-    pub fn index(&self, stored: &[Stored]) -> Result<(), LayoutError> {
+    /// Names what is in it, and by which words of a command line the suite that pulls it is chosen.
+    pub fn index(&self, stored: &[Stored], choice: &[String]) -> Result<(), LayoutError> {
         let references: Vec<&str> = stored.iter().map(|one| one.reference.as_str()).collect();
         let manifests: Vec<_> = stored
             .iter()
@@ -90,22 +92,29 @@ impl Layout {
             .collect();
         let index = json!({
             "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests,
+            "annotations": {CHOICE: json!(choice).to_string()},
         });
         self.write("index.json", &format!("{index:#}\n"))
     }
 
     /// What is in it.
     pub fn stored(&self) -> Result<Vec<Stored>, LayoutError> {
-        let path = self.directory.join("index.json");
-        let broken = |reason: String| LayoutError::Broken { path: path.clone(), reason };
-        let text = fs::read(&path).map_err(|error| broken(error.to_string()))?;
-        let index: Index = serde_json::from_slice(&text).map_err(|error| broken(error.to_string()))?;
-        let named = index.manifests.into_iter().filter_map(|descriptor| {
+        let named = self.read_index()?.manifests.into_iter().filter_map(|descriptor| {
             let reference = descriptor.annotations.get(REFERENCE)?.clone();
             let (digest, media_type) = (descriptor.digest.to_string(), descriptor.media_type.clone());
             Some(Stored { reference, digest, media_type, size: descriptor.size })
         });
         Ok(named.collect())
+    }
+
+    /// The words by which its suite is chosen; none, if it does not say.
+    pub fn choice(&self) -> Result<Vec<String>, LayoutError> {
+        let annotations = self.read_index()?.annotations;
+        let Some(words) = annotations.get(CHOICE) else { return Ok(Vec::new()) };
+        serde_json::from_str(words).map_err(|error| LayoutError::Broken {
+            path: self.directory.join("index.json"),
+            reason: format!("expected a list of words in its annotation {CHOICE}: {error}"),
+        })
     }
 
     /// Copies what a reference names into the layout, with everything that it names in turn.
@@ -175,6 +184,13 @@ impl Layout {
         Ok(all)
     }
 
+    fn read_index(&self) -> Result<Index, LayoutError> {
+        let path = self.directory.join("index.json");
+        let broken = |reason: String| LayoutError::Broken { path: path.clone(), reason };
+        let text = fs::read(&path).map_err(|error| broken(error.to_string()))?;
+        serde_json::from_slice(&text).map_err(|error| broken(error.to_string()))
+    }
+
     fn manifest(&self, digest: &Digest, media_type: Option<String>) -> Result<Manifest, LayoutError> {
         Ok(Manifest { digest: digest.clone(), media_type, bytes: self.read(digest)? })
     }
@@ -221,6 +237,8 @@ impl Layout {
 #[derive(Deserialize)]
 struct Index {
     manifests: Vec<Descriptor>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
 }
 
 /// Opens `reference` where the rules move it to.

@@ -41,6 +41,16 @@ impl RegistryMap {
         self.moved(reference).unwrap_or_else(|| reference.to_owned())
     }
 
+    /// What the rules move to `reference`, each as it is before them; itself, if they move nothing there.
+    pub fn origins(&self, reference: &str) -> Vec<String> {
+        let moved_here = |(from, to): &(String, String)| {
+            let origin = format!("{from}{}", beneath(reference, to)?);
+            (self.apply(&origin) == reference).then_some(origin)
+        };
+        let origins: Vec<String> = self.0.iter().filter_map(moved_here).collect();
+        if origins.is_empty() { vec![reference.to_owned()] } else { origins }
+    }
+
     /// A variable's value: a text that is a registry, a path on one or a reference, and each such item of a list. A map is a table to
     /// choose from, and stays as it is.
     pub fn apply_to_value(&self, value: Value) -> Value {
@@ -75,12 +85,13 @@ impl RegistryMap {
     }
 
     fn moved(&self, reference: &str) -> Option<String> {
-        self.0.iter().find_map(|(from, to)| {
-            let rest = reference.strip_prefix(from.as_str())?;
-            let whole = rest.is_empty() || rest.starts_with(['/', ':', '@']);
-            whole.then(|| format!("{to}{rest}"))
-        })
+        self.0.iter().find_map(|(from, to)| Some(format!("{to}{}", beneath(reference, from)?)))
     }
+}
+
+/// What follows `registry`, perhaps with a path, in a reference that begins with it.
+fn beneath<'a>(reference: &'a str, registry: &str) -> Option<&'a str> {
+    reference.strip_prefix(registry).filter(|rest| rest.is_empty() || rest.starts_with(['/', ':', '@']))
 }
 
 /// Lists of containers in a pod's spec.
@@ -117,6 +128,20 @@ mod tests {
     #[case::by_digest("docker.io/istio@sha256:0", "mirror.example:5000/istio@sha256:0")]
     fn a_reference_is_moved(#[case] from: &str, #[case] to: &str) {
         assert_eq!(map().apply(from), to);
+    }
+
+    #[rstest]
+    #[case::the_only_one("mirror.example:5000/istio/pilot:1", &["docker.io/istio/pilot:1"])]
+    #[case::a_longer_rule_would_move_it_elsewhere("mirror.example:5000/hub/istio/pilot:1", &["mirror.example:5000/hub/istio/pilot:1"])]
+    #[case::nothing_is_moved_there("quay.io/istio/pilot:1", &["quay.io/istio/pilot:1"])]
+    fn what_is_moved_somewhere_is_known(#[case] reference: &str, #[case] expected: &[&str]) {
+        assert_eq!(map().origins(reference), expected);
+    }
+
+    #[test]
+    fn two_registries_that_are_moved_to_one_may_both_be_meant() {
+        let map = RegistryMap::parse(["kr1.example=m.example/all", "kr2.example=m.example/all"]).unwrap();
+        assert_eq!(map.origins("m.example/all/istio/a:1"), ["kr1.example/istio/a:1", "kr2.example/istio/a:1"]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The gate of `scenarios/nks-registry`, by the program itself, against two registries in this process: whole, and broken in each way.
 
+mod bundle;
 mod served;
 
 use std::{collections::BTreeMap, path::Path};
@@ -50,6 +51,15 @@ fn gate(regions: &Regions, more: &[&str]) -> Told {
     };
     let reasons = report["cases"].as_array().unwrap().iter().filter_map(told).collect();
     Told { code: output.status.code(), reasons, report }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_fails_where_there_is_no_cluster_fails_its_case() {
+    let regions = Regions::start().await;
+    let told = gate(&regions, &["--set", "profile=nobody-has"]);
+    assert_eq!(told.code, Some(1), "{:#?}", told.reasons);
+    let failed = told.reasons.iter().find(|(verdict, _)| verdict == "failed").expect("one that failed");
+    assert!(failed.1.contains("profile \"nobody-has\" not found"), "{}", failed.1);
 }
 
 /// That a case ended with `verdict`, for a reason that begins with the reference in the second region and has all of `parts`.

@@ -69,6 +69,15 @@ pub struct RegistryArgs {
     pub cache_dir: Option<PathBuf>,
 }
 
+/// Values and cells that were chosen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Again {
+    /// Of a command line.
+    pub words: Vec<String>,
+    /// Of the file of values; expressions are not filled.
+    pub values: IndexMap<String, serde_json::Value>,
+}
+
 /// Which cells of the matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum MatrixCells {
@@ -77,6 +86,20 @@ pub enum MatrixCells {
 }
 
 impl Choosing {
+    /// What was chosen, to be said again elsewhere; variables that are not `told` are left out. `Err` as for `choices`.
+    pub fn again(&self, told: impl Fn(&str) -> bool) -> Result<Again, Vec<Diagnostic>> {
+        let choices = self.choices()?;
+        let set = choices.set.iter().filter(|(name, _)| told(name));
+        let mut words: Vec<String> =
+            set.flat_map(|(name, text)| ["--set".to_owned(), format!("{name}={text}")]).collect();
+        words.extend(self.cells.iter().flat_map(|cell| ["--cell".to_owned(), cell.clone()]));
+        if let Some(value) = self.matrix.and_then(|matrix| matrix.to_possible_value()) {
+            words.push(format!("--matrix={}", value.get_name()));
+        }
+        let values = choices.environment.iter().filter(|(name, _)| told(name.as_str()));
+        Ok(Again { words, values: values.map(|(name, node)| (name.to_string(), node.to_json())).collect() })
+    }
+
     /// What was said of variables; `Err` names a `--set` that is not one.
     pub fn choices(&self) -> Result<Choices, Vec<Diagnostic>> {
         let mut set = IndexMap::new();
@@ -118,5 +141,27 @@ impl RegistryArgs {
             cache: self.cache_dir.clone().or_else(cache_directory).map(Cache::new),
             ..Settings::default()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_chosen_can_be_said_again_but_for_what_is_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("values.yaml");
+        std::fs::write(&file, "list: [a, 1]\nname: 'shop-{{ run.id }}'\ntoken: hidden\n").unwrap();
+        let choosing = Choosing {
+            set: vec!["version=1.2.0".to_owned(), "password=hidden".to_owned()],
+            env_file: Some(file),
+            cells: vec!["a=1,b=2".to_owned()],
+            ..Choosing::default()
+        };
+        let again = choosing.again(|name| !["token", "password"].contains(&name)).unwrap();
+        assert_eq!(again.words, ["--set", "version=1.2.0", "--cell", "a=1,b=2"]);
+        let values = serde_json::json!({"list": ["a", 1], "name": "shop-{{ run.id }}"});
+        assert_eq!(serde_json::json!(again.values), values);
     }
 }

@@ -7,7 +7,7 @@ mod kind;
 mod run;
 mod simulate;
 
-pub use choosing::Choosing;
+pub use choosing::{Again, Choosing};
 pub use cluster::{ClusterArgs, ClusterKind};
 pub use images::{BundleArgs, BundleCommand, CreateArgs, ImagesArgs, ImagesCommand, LoadArgs, LockArgs, Looking};
 pub use kind::KindArgs;
