@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""run.py MESHPROOF VERSION=IMAGE [VERSION=IMAGE] [NAME...]: what `--cluster kind` promises, with node images that Docker has, as in
+"""prove.py MESHPROOF VERSION=IMAGE [VERSION=IMAGE] [NAME...]: what `--cluster kind` promises, with node images that Docker has, as in
 1.28=kindest/node:v1.28.15.
 
 From nothing to the guide's suite green and back to nothing, its images pulled from the registry on this machine's loopback; a run that is
