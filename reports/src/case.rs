@@ -9,6 +9,8 @@ use crate::{
 
 /// Lines of one field that are shown when not verbose. The whole is in the JSON.
 const FIELD_LINES: usize = 12;
+/// So many last lines of what explains a problem are shown, unless all is to be said.
+const LOG_LINES: usize = 20;
 /// Columns of the labels of a story's fields, the longest being `expected`.
 const LABEL: usize = 10;
 
@@ -51,6 +53,19 @@ pub(crate) fn story(case: &CaseRecord, style: Style) -> Vec<String> {
             evidence(&mut lines, each);
         }
     }
+    lines
+}
+
+/// What explains a problem outside of cases: its end, unless all is to be said.
+pub(crate) fn explained(evidence: &Evidence, style: Style) -> Vec<String> {
+    let mut lines = Vec::new();
+    let all: Vec<&str> = evidence.text.trim_end().lines().collect();
+    let before = if style.verbose { 0 } else { all.len().saturating_sub(LOG_LINES) };
+    let mut text = all[before..].join("\n");
+    if before > 0 {
+        text.insert_str(0, &format!("… {} before, in report.json\n", count(before, "line")));
+    }
+    self::evidence(&mut lines, &Evidence { text, ..evidence.clone() });
     lines
 }
 

@@ -3,7 +3,7 @@
 use indexmap::IndexSet;
 
 use crate::{
-    case::story,
+    case::{explained, story},
     exit::beyond_cases,
     facts::{set_aside, slowest},
     grid::grid,
@@ -22,6 +22,7 @@ pub fn to_terminal(report: &Report, style: Style) -> String {
         blocks.extend(cases.map(|case| story(case, style)));
     }
     blocks.push(beyond_cases(report).iter().flat_map(|reason| problem(reason, style)).collect());
+    blocks.extend(report.evidence.iter().map(|evidence| explained(evidence, style)));
     blocks.push(grid(report, style));
     blocks.push(closing(report, style));
     blocks.retain(|lines| !lines.is_empty());
@@ -134,7 +135,10 @@ mod tests {
     use unicode_width::UnicodeWidthStr as _;
 
     use super::*;
-    use crate::samples;
+    use crate::{
+        diagnosis::{Evidence, EvidenceKind},
+        samples,
+    };
 
     #[rstest]
     #[case::all_green("all_green", samples::all_green())]
@@ -189,5 +193,22 @@ mod tests {
             let complained = complains.iter().any(|complaint| text.contains(complaint));
             assert_eq!(complained, crate::exit_code(&report) != crate::PASSED, "{text}");
         }
+    }
+
+    #[test]
+    fn what_explains_a_problem_is_shown_by_its_end() {
+        let mut report = samples::all_green();
+        report.problems = vec!["failed to boot the node: it is not up".to_owned()];
+        report.evidence = vec![Evidence {
+            title: "what was to boot the node".to_owned(),
+            kind: EvidenceKind::Output,
+            text: (1..=30).map(|n| format!("line {n}")).collect::<Vec<_>>().join("\n"),
+            truncated: false,
+        }];
+        let brief = to_terminal(&report, Style::default());
+        assert!(brief.contains("output of what was to boot the node") && brief.contains("| line 30"), "{brief}");
+        assert!(brief.contains("… 10 lines before, in report.json") && !brief.contains("| line 10\n"), "{brief}");
+        let all = to_terminal(&report, Style { verbose: true, ..Style::default() });
+        assert!(all.contains("| line 1\n"), "{all}");
     }
 }
