@@ -96,7 +96,10 @@ impl Ground {
         match self {
             Self::Simulated { version } => {
                 let standard = SimulateOptions::default();
-                let version = version.clone().or(cell.kubernetes.map(simulated)).unwrap_or(standard.version.clone());
+                let version = version
+                    .clone()
+                    .or(cell.kubernetes.map(SimulateOptions::version_of))
+                    .unwrap_or(standard.version.clone());
                 let releases = cell.releases.clone();
                 let options = SimulateOptions { version, releases, secrets: secrets.clone(), ..standard };
                 simulate(&options, &cell.identity.directory).await
@@ -132,29 +135,11 @@ impl Ground {
     }
 }
 
-/// Where the patch is left open: of the simulator's own minor version the one that it was compared with, of others the first.
-fn simulated(wish: KubernetesWish) -> Version {
-    let standard = SimulateOptions::default().version;
-    match wish.patch {
-        Some(patch) => Version::new(wish.major, wish.minor, patch),
-        None if wish.accepts(&standard) => standard,
-        None => Version::new(wish.major, wish.minor, 0),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
 
     use super::*;
-
-    #[rstest]
-    #[case("1.28", "1.28.15")]
-    #[case("1.28.3", "1.28.3")]
-    #[case("1.25", "1.25.0")]
-    fn a_simulated_cluster_is_of_the_version_that_is_wanted(#[case] wish: &str, #[case] version: &str) {
-        assert_eq!(simulated(wish.parse().unwrap()).to_string(), version);
-    }
 
     #[rstest]
     #[case(None, "1.28", None)]

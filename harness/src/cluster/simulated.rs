@@ -9,7 +9,10 @@ use meshproof_simulator::{IstioRelease, Program, Settings, Simulator};
 use semver::Version;
 
 use super::{Cluster, ConnectError, ConnectOptions, Pace, Proxy, Reach, connect};
-use crate::{plan::Release, redact::Secrets};
+use crate::{
+    plan::{KubernetesWish, Release},
+    redact::Secrets,
+};
 
 /// What cluster to simulate.
 #[derive(Debug, Clone)]
@@ -36,6 +39,17 @@ pub const PACE: f64 = 20.0;
 impl SimulateOptions {
     /// The minor versions of Kubernetes 1 that can be simulated.
     pub const MINORS: RangeInclusive<u64> = 25..=34;
+
+    /// The version that is simulated for a wish. Where that leaves the patch open: of the version that the simulator was compared
+    /// with its own, of others the first.
+    #[must_use]
+    pub fn version_of(wish: KubernetesWish) -> Version {
+        match wish.patch {
+            Some(patch) => Version::new(wish.major, wish.minor, patch),
+            None if wish.accepts(&KUBERNETES) => KUBERNETES,
+            None => Version::new(wish.major, wish.minor, 0),
+        }
+    }
 }
 
 impl Default for SimulateOptions {
@@ -96,4 +110,19 @@ fn release(release: &Release) -> Result<IstioRelease, ConnectError> {
     let version = Version::parse(&release.version)
         .map_err(|error| ConnectError::Simulate(format!("`{}` is not a version of Istio: {error}", release.version)))?;
     Ok(IstioRelease { registry: release.registry.clone(), version })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("1.28", "1.28.15")]
+    #[case("1.28.3", "1.28.3")]
+    #[case("1.25", "1.25.0")]
+    fn a_simulated_cluster_is_of_the_version_that_is_wanted(#[case] wish: &str, #[case] version: &str) {
+        assert_eq!(SimulateOptions::version_of(wish.parse().unwrap()).to_string(), version);
+    }
 }

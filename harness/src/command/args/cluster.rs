@@ -52,9 +52,9 @@ impl ClusterArgs {
         }
     }
 
-    /// The version of Kubernetes to simulate, if one is chosen; its patch is the first where it is left open.
+    /// The version of Kubernetes to simulate, if one is chosen.
     pub fn simulated_version(&self) -> Option<Version> {
-        self.kubernetes.map(|wish| Version::new(wish.major, wish.minor, wish.patch.unwrap_or_default()))
+        self.kubernetes.map(SimulateOptions::version_of)
     }
 
     /// Flags that say something of another kind of cluster than the one named.
