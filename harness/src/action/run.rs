@@ -176,7 +176,15 @@ impl Run {
             .stderr(Stdio::piped())
             .process_group(0)
             .spawn()
-            .map_err(|error| Undone::Errored(format!("failed to start {}: {error}", program.display())))
+            .map_err(|error| {
+                let way_out = match error.kind() {
+                    std::io::ErrorKind::PermissionDenied => {
+                        " (is it executable, and its folder not mounted noexec? what a run unpacks goes where TMPDIR says)"
+                    }
+                    _ => "",
+                };
+                Undone::Errored(format!("failed to start {}: {error}{way_out}", program.display()))
+            })
     }
 }
 

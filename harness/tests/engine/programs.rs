@@ -92,6 +92,8 @@ async fn a_program_is_given_what_the_scenario_says() {
   do: [{run: {program: /there/is/no/such}}]
 - name: nowhere-in-path
   do: [{run: {program: there-is-no-such}}]
+- name: not-a-program
+  do: [{run: {program: /etc/passwd}}]
 - name: again
   do: [{run: {program: sh, args: [-c, 'echo x >> count; wc -l < count']}}]
   expect: [{output: {stdout: {contains: ['3']}}, within: 30s}]",
@@ -102,6 +104,7 @@ async fn a_program_is_given_what_the_scenario_says() {
     ended.passed(&["input", "none", "environment", "file", "folder", "code", "any-code", "again"]);
     ended.told("wrong-code", Failed, &["sh ended with exit status: 3: why"]);
     ended.told("nowhere", Errored, &["failed to start /there/is/no/such"]);
+    ended.told("not-a-program", Errored, &["failed to start /etc/passwd", "mounted noexec"]);
     ended.told("nowhere-in-path", Errored, &["failed to start there-is-no-such"]);
     assert_eq!(ended.case("again").steps[1].attempts, 3);
 }

@@ -187,8 +187,13 @@ impl Api {
     /// Waits until an object is as asked, `Null` where it is not there.
     pub async fn until(&self, kind: &str, namespace: &str, name: &str, is_so: impl Fn(&Value) -> bool) {
         let mut told = self.shared.told.subscribe();
-        let so = told.wait_for(|_| is_so(&self.get(kind, namespace, name).unwrap_or_default()));
-        soon(&format!("{kind} {name}"), so).await.unwrap();
+        // Not by `wait_for`, which holds the lock under which changes are told while it asks, and they are told under that of the objects.
+        let so = async {
+            while !is_so(&self.get(kind, namespace, name).unwrap_or_default()) {
+                told.changed().await.expect("the objects live as long");
+            }
+        };
+        soon(&format!("{kind} {name}"), so).await;
     }
 }
 
