@@ -1,6 +1,6 @@
 //! The steps of a case: filled as far as they can be, read, and held against each other.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use crate::{
     action::Action,
@@ -10,6 +10,7 @@ use crate::{
         ActionNode, ActionStep, Case, ExpectationNode, ExpectationOptions, ExpectationStep, Filler, StepError,
         UndoSpec, check_shape, formats::Cel, names_in,
     },
+    signature::{Prover, SignatureError},
     yaml::{Node, Value},
 };
 
@@ -163,6 +164,7 @@ fn expectation(written: &Node, filled: &Node, gives: Gives, waits: &dyn Fn(&str)
         }
         _ => (&[], None, &[]),
     };
+    found.extend(unprovable(filled, &step.expectation));
     for (index, expression) in expressions.iter().enumerate() {
         let node = place.and_then(|node| match &node.value {
             Value::List(items) => items.get(index),
@@ -172,6 +174,19 @@ fn expectation(written: &Node, filled: &Node, gives: Gives, waits: &dyn Fn(&str)
     }
     found.extend(idle_options(filled, &step));
     found
+}
+
+/// A signature that could not be proved, whatever is in the registries.
+fn unprovable(node: &Node, expectation: &Expectation) -> Option<Diagnostic> {
+    let Subject::Stored(wanted) = expectation.subject() else { return None };
+    let directory = node.span.source.path.parent().unwrap_or(Path::new("."));
+    let error = Prover::new(wanted.signature?, directory).err()?;
+    let fields = node.entries().iter().flat_map(|verb| verb.node.entries());
+    let place = fields.filter(|entry| entry.key.value == "signature").find_map(|entry| match error {
+        SignatureError::NotBuilt => Some(&entry.key.span),
+        _ => Some(&entry.node.get("keys")?.span),
+    });
+    Some(Diagnostic::error(error.to_string()).at(place.unwrap_or(&node.span)).help(error.hint()))
 }
 
 /// Options that do nothing beside this verb.
