@@ -15,6 +15,9 @@ const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.";
 /// What a manifest of payloads is called among referrers.
 const PAYLOADS: &str = "application/vnd.dev.cosign.artifact.sig.v1+json";
+/// The types of the configs of what cosign pushes.
+const NO_CONFIG: &str = "application/vnd.oci.empty.v1+json";
+const IMAGE_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 
 /// What a signature must be like.
 #[derive(Debug)]
@@ -37,6 +40,7 @@ impl Prover {
         let tagged = repository.beside(&signature_tag(digest));
         match self.holds(&tagged, tagged.manifest().await, digest, &mut seen).await {
             Ok(true) => return Ok(None),
+            Ok(false) if seen.is_empty() => seen.push(format!("nothing in {} that is a signature", tagged.shown())),
             Ok(false) | Err(RegistryError::ManifestUnknown { .. } | RegistryError::RepositoryUnknown { .. }) => {}
             Err(error) if error.blame() == Blame::Product => seen.push(error.to_string()),
             Err(error) => return Err(error),
@@ -86,19 +90,11 @@ impl Prover {
             _ => format!("its referrer {}", manifest.digest),
         };
         let invalid = |reason: String| RegistryError::ManifestInvalid { reference: place.clone(), reason };
-        let Content::Image { layers, .. } = manifest.content().map_err(invalid)? else {
-            seen.push(format!("in {place} an index, which has no signatures"));
-            return Ok(false);
-        };
-        let before = seen.len();
-        let mut attests = false;
+        let Content::Image { layers, .. } = manifest.content().map_err(invalid)? else { return Ok(false) };
         for layer in &layers {
             let signed = match signed(repository, layer).await {
                 Ok(Some(signed)) => signed,
-                Ok(None) => {
-                    attests |= layer.media_type.starts_with(BUNDLE);
-                    continue;
-                }
+                Ok(None) => continue,
                 Err(Flaw::Registry(error)) if error.blame() == Blame::Product => {
                     seen.push(error.to_string());
                     continue;
@@ -113,9 +109,6 @@ impl Prover {
                 None => return Ok(true),
                 Some(flaw) => seen.push(format!("in {place} one {flaw}")),
             }
-        }
-        if seen.len() == before && !attests {
-            seen.push(format!("nothing in {place} that is a signature"));
         }
         Ok(false)
     }
@@ -164,7 +157,11 @@ async fn signed(repository: &Repository, layer: &Descriptor) -> Result<Option<Si
     Signed::bundle(&content).map_err(|reason| Flaw::Content(format!("whose bundle cannot be read: {reason}")))
 }
 
-/// Whether something that refers to a digest may be a signature of it.
+/// Whether something that refers to a digest may be a signature of it. Where cosign keeps the list by itself, it gives the type of the
+/// manifest's config for its own.
 fn may_sign(referrer: &Referrer) -> bool {
-    referrer.artifact_type.as_deref().is_some_and(|kind| kind == PAYLOADS || kind.starts_with(BUNDLE))
+    match referrer.artifact_type.as_deref() {
+        Some(kind) => [PAYLOADS, NO_CONFIG, IMAGE_CONFIG].contains(&kind) || kind.starts_with(BUNDLE),
+        None => true,
+    }
 }
