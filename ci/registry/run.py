@@ -10,6 +10,7 @@ it is on the path, must read what Meshproof writes. Exit code 1 if anything is n
 import http.server, json, os, re, shutil, socket, ssl, subprocess, sys, tempfile, threading, time, urllib.request
 
 from content import Registry
+from signatures import signatures
 from tokens import PASSWORD, USER, TokenService
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -62,6 +63,7 @@ class Server:
         self.process.wait()
 
     def keep(self):
+        shutil.rmtree(self.storage + ".kept", ignore_errors=True)
         shutil.copytree(self.storage, self.storage + ".kept")
 
     def mend(self):
@@ -408,6 +410,7 @@ def main():
             token_expires(bench)
             tls(bench)
             air_gap(bench)
+            signatures(bench, PATH, VERSION)
             bench.check("all is mended", 0, "passed", [], "--set", f"lock={bench.lock}")
         finally:
             for one in (bench.kr1, bench.kr2):

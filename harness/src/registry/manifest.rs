@@ -183,17 +183,21 @@ impl Repository {
     /// The config of an image, from the cache where it was seen before: its digest says what it is.
     pub async fn config(&self, descriptor: &Descriptor) -> Result<ImageConfig, RegistryError> {
         let invalid = |reason: String| RegistryError::ManifestInvalid { reference: self.shown(), reason };
-        let bytes = self.document(descriptor, "its config").await?;
+        let bytes = self.small(&self.bounded(descriptor, "its config")?).await?;
         serde_json::from_slice(&bytes).map_err(|error| invalid(format!("its config cannot be read: {error}")))
     }
 
-    /// A small blob, from the cache where it was seen before; `name` as people call it.
+    /// The content of a small blob, from the registry, whether it was seen before or not; `name` as people call it.
     pub async fn document(&self, descriptor: &Descriptor, name: &str) -> Result<Vec<u8>, RegistryError> {
+        self.fresh(&self.bounded(descriptor, name)?).await
+    }
+
+    fn bounded(&self, descriptor: &Descriptor, name: &str) -> Result<Blob, RegistryError> {
         if descriptor.size > LARGEST_DOCUMENT {
             let reason = format!("{name} has {} bytes", descriptor.size);
             return Err(RegistryError::ManifestInvalid { reference: self.shown(), reason });
         }
-        self.small(&descriptor.blob(name)).await
+        Ok(descriptor.blob(name))
     }
 }
 

@@ -175,6 +175,12 @@ impl TestRegistry {
         digest
     }
 
+    /// Loses a blob.
+    #[cfg(feature = "signatures")]
+    pub fn remove_blob(&self, repository: &str, digest: &str) {
+        self.content().blobs.remove(&(repository.to_owned(), digest.to_owned()));
+    }
+
     /// Stores a manifest under its tag and its digest, and gives the digest.
     pub fn push_manifest(&self, repository: &str, tag: &str, media_type: &str, body: impl Into<Vec<u8>>) -> String {
         let body = body.into();
@@ -204,6 +210,7 @@ impl TestRegistry {
     }
 
     /// Lists what refers to a digest.
+    #[cfg(feature = "signatures")]
     pub fn list_referrers(&self, repository: &str, digest: &str, index: impl Into<Vec<u8>>) {
         self.content().referrers.insert((repository.to_owned(), digest.to_owned()), index.into());
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Prover, payload, prover, sign, signature_tag};
 use crate::registry::{
-    Blame, Contacts, Registries, RegistryError, RetryPolicy, Settings,
+    Blame, Cache, Contacts, Digest, Registries, RegistryError, RetryPolicy, Settings,
     testing::{Access, Fault, Layer, Login, Route, TestRegistry},
 };
 
@@ -21,6 +21,7 @@ const SIGNED: &str = "https://sigstore.dev/cosign/sign/v1";
 /// A registry with `a:1`, and a key.
 struct Bench {
     registry: TestRegistry,
+    cache: tempfile::TempDir,
     digest: String,
     key: KeyPair,
 }
@@ -29,7 +30,8 @@ impl Bench {
     async fn new() -> Self {
         let registry = TestRegistry::start().await;
         let digest = registry.push_artifact("a", "1", &[Layer::untitled("layer")]);
-        Self { registry, digest, key: KeyPair::generate().unwrap() }
+        let (cache, key) = (tempfile::tempdir().unwrap(), KeyPair::generate().unwrap());
+        Self { registry, cache, digest, key }
     }
 
     fn tag(&self) -> String {
@@ -51,7 +53,8 @@ impl Bench {
 
     async fn prove_by(&self, prover: &Prover) -> Result<Option<String>, RegistryError> {
         let retry = RetryPolicy { attempts: 1, ..RetryPolicy::default() };
-        let settings = Settings { retry, docker_config: None, ..Settings::default() };
+        let cache = Some(Cache::new(self.cache.path()));
+        let settings = Settings { retry, docker_config: None, cache, ..Settings::default() };
         let registries = Registries::new(settings, Contacts::default());
         let reference = registries.reference(&format!("{}/a:1", self.registry.host())).unwrap();
         let repository = registries.open(reference, None).unwrap();
@@ -168,6 +171,21 @@ async fn a_payload_that_is_missing_does_not_hide_another_signature() {
     bench.registry.push_manifest("a", &bench.tag(), OCI, manifest(json!([gone, there])));
     assert_eq!(bench.prove().await, None);
     bench.registry.push_manifest("a", &bench.tag(), OCI, manifest(json!([gone])));
+    let seen = bench.seen().await;
+    assert!(
+        seen.contains(&format!("expected the payload of its signature {digest}, the registry answered 404")),
+        "{seen}"
+    );
+}
+
+#[tokio::test]
+async fn a_payload_that_was_seen_before_must_still_be_there() {
+    let bench = Bench::new().await;
+    let content = payload(&bench.digest, &Value::Null);
+    bench.sign(&content);
+    assert_eq!(bench.prove().await, None);
+    let digest = Digest::of(content.as_bytes(), None).to_string();
+    bench.registry.remove_blob("a", &digest);
     let seen = bench.seen().await;
     assert!(
         seen.contains(&format!("expected the payload of its signature {digest}, the registry answered 404")),
