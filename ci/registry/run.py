@@ -130,6 +130,9 @@ class Bench:
                        "platforms": ["linux/amd64", "linux/arm64"]}, file)
         self.lock = os.path.join(work, "images.lock.yaml")
 
+    def server(self, name):
+        return Server(self.work, name)
+
     def log_in(self, password):
         entry = {"username": USER, "password": password}
         with open(os.path.join(self.docker, "config.json"), "w") as file:

@@ -147,8 +147,45 @@ def signatures(bench, path, version):
            f"{wanted}, saw {tagged}: expected the payload of its signature sha256:\\w+, the registry answered 404")
     broken("the image was built again and not signed again", lambda: [one.image(f"{path}/pilot", version, build="2") for one in bench.writers],
            f"{reference}: expected a signature of (?!{kr2.digest})sha256:\\w+ by .*, saw none: ")
+    carried(bench, path, version, ours)
     bench.kr2.stop()
     try:
         check("a region is down that has the signature", 2, "errored", f"{reference}: expected an answer from .*, saw none in 5 attempts")
     finally:
         bench.kr2.start()
+
+
+def carried(bench, path, version, signer):
+    """A bundle of a suite that asks for signatures has them, and they hold in an empty registry, with nothing else contacted."""
+    suite, bundle, problems = os.path.join(bench.work, "signed"), os.path.join(bench.work, "signed-bundle"), []
+    os.makedirs(suite)
+    shutil.copy(signer.public, suite)
+    image, artifact = f"{bench.kr1.address}/{path}/pilot:{version}", f"{bench.kr1.address}/{path}/istioctl-tool:{version}"
+    api, signature = {"apiVersion": "meshproof.dev/v1alpha1"}, {"keys": ["cosign.pub"]}
+    with open(os.path.join(suite, "suite.yaml"), "w") as file:
+        json.dump({**api, "kind": "Suite", "metadata": {"name": "signed"}, "images": [{"references": [image, artifact]}]}, file)
+    with open(os.path.join(suite, "signed.yaml"), "w") as file:
+        json.dump({**api, "kind": "Scenario", "metadata": {"name": "signed"}, "cases": [
+            {"name": "image", "expect": [{"image": {"images": [image], "signature": signature}}]},
+            {"name": "artifact", "expect": [{"artifact": {"artifacts": [artifact], "signature": signature}}]}]}, file)
+
+    def must(what, *arguments):
+        ended = bench.meshproof(*arguments)
+        if ended.returncode != 0:
+            problems.append(f"{what}: exit code {ended.returncode}: {ended.stdout}")
+
+    must("bundle create", "bundle", "create", bundle, suite)
+    bench.kr1.stop(), bench.kr2.stop()
+    mirror = bench.server("signed-mirror")
+    try:
+        must("bundle load", "bundle", "load", bundle, f"{mirror.address}/all")
+        must("run", "run", os.path.join(bundle, "suite"), "--cluster", "none", "--registry-map", f"{bench.kr1.address}={mirror.address}/all",
+             "--report-dir", bench.work)
+        with open(os.path.join(bench.work, "report.json")) as file:
+            contacted = [one["address"] for one in json.load(file)["run"]["contacted"]]
+        if contacted != [mirror.origin]:
+            problems.append(f"expected only {mirror.origin} contacted, saw {contacted}")
+    finally:
+        mirror.stop()
+        bench.kr1.start(), bench.kr2.start()
+    bench.say("a bundle carries the signatures, and they hold in an empty registry", problems, f"contacted {contacted}")

@@ -10,7 +10,10 @@ use super::{
     show::{err, out},
 };
 use crate::{
-    images::{Copied, Kind, Layout, LayoutError, Lock, Pulled, Stored, examine, mirror, open, open_there},
+    images::{
+        Copied, Kind, Layout, LayoutError, Lock, Pulled, asks_for_signatures, examine, mirror, open, open_there,
+        stored_as,
+    },
     registry::{Blame, Contacts, Registries},
 };
 
@@ -60,14 +63,14 @@ async fn fill(
     let layout = Layout::make(&args.directory)?;
     let mut copied = Copied::default();
     let mut stored = Vec::new();
+    let signed = asks_for_signatures(&looked.prepared.plan);
     for Pulled { reference, .. } in &looked.pulled {
-        let manifest = layout.fetch(&open(registries, reference)?, &mut copied).await?;
-        stored.push(Stored {
-            reference: reference.clone(),
-            digest: manifest.digest.to_string(),
-            media_type: manifest.media_type.clone().unwrap_or_default(),
-            size: manifest.bytes.len() as u64,
-        });
+        let repository = open(registries, reference)?;
+        let manifest = layout.fetch(&repository, &mut copied).await?;
+        stored.push(stored_as(reference.clone(), &manifest));
+        if signed {
+            stored.extend(layout.fetch_signatures(&repository, &manifest, &mut copied).await?);
+        }
     }
     layout.index(&stored)?;
     let failed = |action, path: &Path, error| LayoutError::Disk { action, path: path.to_owned(), error };

@@ -109,22 +109,22 @@ impl Repository {
         self.received(&Ask::manifest(Method::GET, &digest.to_string()), Some(digest)).await
     }
 
-    /// What refers to `digest` in the same repository: as the registry lists it, else as stands under the tag that clients keep where a
-    /// registry cannot (<https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers>).
-    pub async fn referrers(&self, digest: &Digest) -> Result<Vec<Referrer>, RegistryError> {
+    /// The index of what refers to `digest` in the same repository: as the registry lists it, else as stands under the tag that clients keep
+    /// where a registry cannot (<https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers>).
+    pub async fn referrers_index(&self, digest: &Digest) -> Result<Option<Manifest>, RegistryError> {
         let listed = match self.received(&Ask::referrers(digest), None).await {
-            Err(RegistryError::ManifestUnknown { .. } | RegistryError::RepositoryUnknown { .. }) => {
-                self.beside(&digest.to_string().replace(':', "-")).manifest().await
-            }
+            Err(error) if error.is_absence() => self.beside(&digest.as_tag()).manifest().await,
             listed => listed,
         };
-        let index = match listed {
-            Ok(index) => index,
-            Err(RegistryError::ManifestUnknown { .. } | RegistryError::RepositoryUnknown { .. }) => {
-                return Ok(Vec::new());
-            }
-            Err(error) => return Err(error),
-        };
+        match listed {
+            Err(error) if error.is_absence() => Ok(None),
+            listed => listed.map(Some),
+        }
+    }
+
+    /// What stands in that index.
+    pub async fn referrers(&self, digest: &Digest) -> Result<Vec<Referrer>, RegistryError> {
+        let Some(index) = self.referrers_index(digest).await? else { return Ok(Vec::new()) };
         let index: Referrers = serde_json::from_slice(&index.bytes).map_err(|error| {
             let reason = format!("the list of what refers to it cannot be read: {error}");
             RegistryError::ManifestInvalid { reference: self.shown(), reason }
@@ -219,6 +219,13 @@ impl Manifest {
             (Some(_), Some(_)) => Err("it has both a config and manifests".to_owned()),
             (None, None) => Err("it has neither a config nor manifests".to_owned()),
         }
+    }
+}
+
+impl Content {
+    /// Whether it names nothing, as a registry's list of what refers to something that nothing refers to.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Index { manifests } if manifests.is_empty())
     }
 }
 

@@ -42,5 +42,5 @@ pub struct Signature {
 
 /// The tag under which cosign keeps the signatures of what has this digest, in the same repository.
 pub fn signature_tag(digest: &Digest) -> String {
-    format!("{}.sig", digest.to_string().replace(':', "-"))
+    format!("{}.sig", digest.as_tag())
 }

@@ -41,7 +41,8 @@ impl Prover {
         match self.holds(&tagged, tagged.manifest().await, digest, &mut seen).await {
             Ok(true) => return Ok(None),
             Ok(false) if seen.is_empty() => seen.push(format!("nothing in {} that is a signature", tagged.shown())),
-            Ok(false) | Err(RegistryError::ManifestUnknown { .. } | RegistryError::RepositoryUnknown { .. }) => {}
+            Ok(false) => {}
+            Err(error) if error.is_absence() => {}
             Err(error) if error.blame() == Blame::Product => seen.push(error.to_string()),
             Err(error) => return Err(error),
         }
