@@ -5,6 +5,7 @@ import json, os, re, shutil, subprocess, tempfile
 from content import MANIFEST
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+SIGNATURE = "dev.cosignproject.cosign/signature"
 PAYLOAD = "application/vnd.dev.cosign.simplesigning.v1+json"
 
 
@@ -31,9 +32,16 @@ class Signer:
         ended = subprocess.run([self.program, *arguments], cwd=self.folder, env=self.environment, capture_output=True, text=True)
         if ended.returncode != 0:
             raise SystemExit(f"cosign {' '.join(arguments)}: {ended.stderr}")
+        return ended.stdout
 
     def sign(self, reference, *more):
         self.run("sign", "--yes", "--key", "cosign.key", "--tlog-upload=false", *more, reference)
+
+    def sign_content(self, content):
+        """The signature, in Base64, of what is no payload of cosign's."""
+        with open(os.path.join(self.folder, "content"), "wb") as file:
+            file.write(content)
+        return self.run("sign-blob", "--yes", "--key", "cosign.key", "--tlog-upload=false", "content").strip()
 
 
 class Place:
@@ -143,6 +151,9 @@ def signatures(bench, path, version):
     content, annotations = kr2.layer()
     broken("the payload was changed", lambda: kr2.attach(content + b" ", annotations),
            f"{wanted}, saw in {tagged} one that was made by another key, or of other content than stands there now")
+    vote = b'{"critical": {"type": "vote"}}'
+    broken("something else than an image was signed", lambda: kr2.attach(vote, {SIGNATURE: ours.sign_content(vote)}),
+           f"{wanted}, saw in {tagged} one whose payload cannot be read: missing field `image`")
     broken("the payload is missing", lambda: os.remove(bench.kr2.blob(json.load(kr2.get("manifests/" + kr2.signed))["layers"][0]["digest"])),
            f"{wanted}, saw {tagged}: expected the payload of its signature sha256:\\w+, the registry answered 404")
     broken("the image was built again and not signed again", lambda: [one.image(f"{path}/pilot", version, build="2") for one in bench.writers],
@@ -158,6 +169,7 @@ def signatures(bench, path, version):
 def carried(bench, path, version, signer):
     """A bundle of a suite that asks for signatures has them, and they hold in an empty registry, with nothing else contacted."""
     suite, bundle, problems = os.path.join(bench.work, "signed"), os.path.join(bench.work, "signed-bundle"), []
+    contacted = []
     os.makedirs(suite)
     shutil.copy(signer.public, suite)
     image, artifact = f"{bench.kr1.address}/{path}/pilot:{version}", f"{bench.kr1.address}/{path}/istioctl-tool:{version}"
