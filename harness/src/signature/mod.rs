@@ -28,6 +28,9 @@ use serde::Deserialize;
 
 use crate::registry::Digest;
 
+/// Whether this build proves any.
+pub const IS_BUILT: bool = cfg!(feature = "signatures");
+
 /// That somebody signed it, as `cosign sign --key` does.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
