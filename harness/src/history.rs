@@ -105,6 +105,7 @@ mod tests {
         let (run, suite): (RunInfo, SuiteInfo) = (run, suite);
         Report {
             leftovers: Vec::new(),
+            evidence: Vec::new(),
             schema_version: "1.1".to_owned(),
             run,
             suite,

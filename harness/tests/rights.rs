@@ -15,7 +15,7 @@ use kube::{
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 use meshproof::{
-    cluster::{Cluster, ConnectOptions, SimulateOptions, Simulated, Trouble, Verb, connect, start_simulated},
+    cluster::{Cluster, ConnectOptions, Reach, SimulateOptions, Simulated, Trouble, Verb, connect, start_simulated},
     command::{Choosing, Prepared, prepare, stand_in},
     effect::{ACCOUNT, ACCOUNT_NAMESPACE, Optional, Rules, qualified},
     engine::{Event, Options, Signals, execute, make_directory},
@@ -260,7 +260,7 @@ impl Site {
         let options = ConnectOptions { kubeconfig: Some(path), ..ConnectOptions::default() };
         let mut cluster = connect(&options, work).await.unwrap();
         cluster.pace = self.options.pace;
-        cluster.reach_through(self.simulated.proxy.clone());
+        cluster.reach_by(Reach::Behind(self.simulated.proxy.clone()));
         cluster
     }
 }

@@ -57,6 +57,7 @@ fn report(cases: Vec<CaseRecord>) -> Report {
         cases,
         problems: Vec::new(),
         leftovers: Vec::new(),
+        evidence: Vec::new(),
     };
     report.refresh();
     report

@@ -4,9 +4,10 @@ use std::{path::PathBuf, sync::Arc};
 
 use crate::{
     cluster::{Cluster, ConnectError, ConnectOptions, connect},
-    kind::{Docker, KindCluster, KindError, KindOptions, MEMORY, Making, STANDARD, Step, up},
-    plan::{KubernetesWish, RunIdentity},
+    kind::{Docker, KindCluster, KindError, KindOptions, Making, NodeRegistries, STANDARD, Step, up},
+    plan::{Cell, KubernetesWish, RunIdentity},
     redact::Secrets,
+    registry::Settings,
 };
 
 /// A file that this process has locked: nodes name it, so that others can tell whether their run lives.
@@ -33,7 +34,7 @@ impl KindGround {
     pub async fn reach(options: KindOptions, run: &RunIdentity, versions: usize) -> Result<Vec<Self>, String> {
         let docker = Docker::reach().await.map_err(|error| error.to_string())?;
         let lock = Arc::new(Lock::take(run.directory.join("kind.lock"))?);
-        let room = usize::try_from(docker.memory / MEMORY).unwrap_or(1);
+        let room = usize::try_from(docker.memory / options.memory()).unwrap_or(1);
         // Half of it: the host and what it does otherwise have the rest.
         let at_once = options.at_once.unwrap_or(room / 2).clamp(1, versions.max(1));
         let options = Arc::new(options);
@@ -76,16 +77,23 @@ impl KindGround {
         self.options.version.or(wish).unwrap_or(STANDARD)
     }
 
-    /// The cluster of the version that is wanted, which is brought up unless it is there.
+    /// The cluster of the version that a cell wants, which is brought up unless it is there. Its nodes speak to registries as the
+    /// cell does.
     pub async fn cluster(
         &mut self,
-        wish: Option<KubernetesWish>,
+        cell: &Cell,
+        settings: &Settings,
         secrets: &Secrets,
         tell: &(dyn Fn(String) + Send + Sync),
     ) -> Result<Cluster, ConnectError> {
-        if !self.is_at_hand(wish) {
+        let registries = NodeRegistries::of(settings, cell.values.values());
+        if self.is_at_hand(cell.kubernetes) {
+            if let Some((_, cluster)) = &mut self.up {
+                cluster.speak_to(&registries).await?;
+            }
+        } else {
             self.end().await?;
-            let wanted = self.wanted(wish);
+            let wanted = self.wanted(cell.kubernetes);
             let image = self.image(wanted).map_err(|reason| KindError::new(Step::Image, reason))?;
             let name = match self.options.keep {
                 true => format!("meshproof-kept-{wanted}"),
@@ -98,14 +106,18 @@ impl KindGround {
                 name: &name,
                 run: &self.run,
                 lock: &self.lock.path,
+                registries: &registries,
                 directory: &self.directory,
                 tell,
             };
             self.up = Some((wanted, up(&making).await?));
         }
-        let kubeconfig = self.up.as_ref().map(|(_, cluster)| cluster.kubeconfig.clone());
+        let (kubeconfig, reach) =
+            self.up.as_ref().map(|(_, cluster)| (cluster.kubeconfig.clone(), cluster.reach())).unzip();
         let options = ConnectOptions { kubeconfig, secrets: secrets.clone(), ..ConnectOptions::default() };
-        connect(&options, &self.directory).await
+        let mut cluster = connect(&options, &self.directory).await?;
+        cluster.reach_by(reach.unwrap_or_default());
+        Ok(cluster)
     }
 
     /// Removes its cluster; gives the names of nodes that are to be kept.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use meshproof_reports::{Cluster, ImageSeen};
+use meshproof_reports::{Cluster, Evidence, ImageSeen};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::engine::Event;
@@ -21,6 +21,8 @@ pub enum RunEvent {
     CellNotRun { cell: usize, reason: String },
     /// Something that concerns no cell, or kept one from being run.
     Problem(String),
+    /// What explains a problem.
+    Explained(Box<Evidence>),
     /// A second has passed: for whoever shows the time.
     Second,
 }

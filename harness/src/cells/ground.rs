@@ -12,6 +12,7 @@ use crate::{
     kind::KindOptions,
     plan::{Cell, KubernetesWish},
     redact::Secrets,
+    registry::Settings,
 };
 
 /// The clusters of a run, as the user named them.
@@ -88,6 +89,7 @@ impl Ground {
     pub async fn cluster(
         &mut self,
         cell: &Cell,
+        settings: &Settings,
         secrets: &Secrets,
         tell: &(dyn Fn(String) + Send + Sync),
     ) -> Result<Cluster, ConnectError> {
@@ -99,7 +101,7 @@ impl Ground {
                 let options = SimulateOptions { version, releases, secrets: secrets.clone(), ..standard };
                 simulate(&options, &cell.identity.directory).await
             }
-            Self::Kind(ground) => ground.cluster(cell.kubernetes, secrets, tell).await,
+            Self::Kind(ground) => ground.cluster(cell, settings, secrets, tell).await,
             Self::None => no_cluster(&cell.identity.directory, secrets),
             Self::Real { options, directory, first, .. } => match first.take() {
                 Some(cluster) => Ok(*cluster),

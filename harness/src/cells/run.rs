@@ -166,8 +166,12 @@ impl Owner<'_> {
     }
 
     async fn reach_docker(&mut self, options: KindOptions, run: &RunIdentity) -> bool {
-        let mut versions: Vec<Option<KubernetesWish>> = self.cells.iter().map(|(cell, _)| cell.kubernetes).collect();
-        versions.dedup();
+        let mut versions: Vec<Option<KubernetesWish>> = Vec::new();
+        for (cell, _) in &self.cells {
+            if !versions.contains(&cell.kubernetes) {
+                versions.push(cell.kubernetes);
+            }
+        }
         match KindGround::reach(options, run, versions.len()).await {
             Ok(grounds) => {
                 self.idle = grounds.into_iter().map(|ground| Ground::Kind(Box::new(ground))).collect();
@@ -182,15 +186,20 @@ impl Owner<'_> {
 
     /// Removes what was made for the run alone.
     async fn close(&mut self) {
+        let mut swept = None;
         for ground in &mut self.idle {
             let Ground::Kind(ground) = ground else { continue };
             match ground.end().await {
                 Ok(kept) => self.left.kept.extend(kept.into_iter().map(|name| format!("container {name}"))),
                 Err(error) => self.left.problems.push(error.to_string()),
             }
-            if let Err(error) = ground.sweep().await {
-                self.left.problems.push(error.to_string());
-            }
+            swept = Some(ground);
+        }
+        // Any of them finds what is left of all.
+        if let Some(ground) = swept
+            && let Err(error) = ground.sweep().await
+        {
+            self.left.problems.push(error.to_string());
         }
     }
 

@@ -11,6 +11,7 @@ use super::{
     run::Repeat,
 };
 use crate::{
+    cluster::ConnectError,
     engine::{Event, Options, Outcome, Signals, execute, make_directory},
     plan::{Cell, Plan},
     redact::Secrets,
@@ -70,7 +71,9 @@ impl Job {
         make_directory(&self.cell.identity)?;
         let tell = |text: String| self.tell(RunEvent::InCell { cell: self.place, event: Event::Note(text) });
         let mut cluster = tokio::select! {
-            cluster = ground.cluster(&self.cell, &self.secrets, &tell) => cluster.map_err(|error| error.to_string())?,
+            cluster = ground.cluster(&self.cell, &self.part.registries, &self.secrets, &tell) => {
+                cluster.map_err(|error| self.explained(error))?
+            }
             () = self.signals.interrupt.cancelled() => return Ok(Outcome { interrupted: true, ..Outcome::default() }),
         };
         cluster.speak_to_registries(&self.part.registries);
@@ -89,6 +92,16 @@ impl Job {
         let (images, versions) = (std::mem::take(&mut outcome.images), std::mem::take(&mut outcome.versions));
         self.tell(RunEvent::CellEnded { cell: self.place, round, images, versions, took: began.elapsed() });
         Ok(outcome)
+    }
+
+    /// Why there is no cluster; what its programs wrote goes to the reports.
+    fn explained(&self, error: ConnectError) -> String {
+        if let ConnectError::Kind(error) = &error
+            && let Some(evidence) = error.evidence()
+        {
+            self.tell(RunEvent::Explained(Box::new(evidence)));
+        }
+        error.to_string()
     }
 
     /// Passes events on, with the places of the whole plan.

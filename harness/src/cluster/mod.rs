@@ -81,9 +81,9 @@ pub async fn patiently<T, F: Future<Output = Result<T, Trouble>>>(ask: impl Fn()
 }
 
 impl Cluster {
-    /// Reaches what lies beyond the API server through `proxy`, registries too.
-    pub fn reach_through(&mut self, proxy: Proxy) {
-        self.reach = Reach { proxy: Some(proxy) };
+    /// Reaches what lies beyond the API server so, registries too.
+    pub fn reach_by(&mut self, reach: Reach) {
+        self.reach = reach;
         self.speak_to_registries(&self.registries.settings().clone());
     }
 

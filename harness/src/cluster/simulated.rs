@@ -8,7 +8,7 @@ use std::{
 use meshproof_simulator::{IstioRelease, Program, Settings, Simulator};
 use semver::Version;
 
-use super::{Cluster, ConnectError, ConnectOptions, Pace, Proxy, connect};
+use super::{Cluster, ConnectError, ConnectOptions, Pace, Proxy, Reach, connect};
 use crate::{plan::Release, redact::Secrets};
 
 /// What cluster to simulate.
@@ -63,7 +63,7 @@ pub async fn simulate(options: &SimulateOptions, directory: &Path) -> Result<Clu
     };
     let mut cluster = connect(&connect_options, directory).await?;
     cluster.pace = options.pace;
-    cluster.reach_through(simulated.proxy);
+    cluster.reach_by(Reach::Behind(simulated.proxy));
     cluster.simulator = Some(simulated.simulator);
     Ok(cluster)
 }

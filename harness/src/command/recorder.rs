@@ -64,6 +64,7 @@ impl Recorder {
             cases: plan.cases.iter().map(engine::blank).collect(),
             problems: Vec::new(),
             leftovers: Vec::new(),
+            evidence: Vec::new(),
         };
         let mut recorder = Self {
             report,
@@ -85,6 +86,7 @@ impl Recorder {
         self.secrets.with(|redactor| match &mut event {
             RunEvent::InCell { event, .. } => told_of_case(redactor, event),
             RunEvent::Problem(text) | RunEvent::CellNotRun { reason: text, .. } => redactor.replace(text),
+            RunEvent::Explained(evidence) => redactor.evidence(evidence),
             // What clusters are called is known before anything is secret; the end goes through it all the same.
             RunEvent::CellStarted { .. } | RunEvent::CellEnded { .. } | RunEvent::Second => {}
         });
@@ -123,6 +125,7 @@ impl Recorder {
             RunEvent::CellNotRun { cell, reason } => self.report.cells[*cell].not_run = Some(reason.clone()),
             RunEvent::Second => return,
             RunEvent::Problem(problem) => self.report.problems.push(problem.clone()),
+            RunEvent::Explained(evidence) => self.report.evidence.push((**evidence).clone()),
         }
         self.keep();
     }

@@ -40,6 +40,8 @@ pub struct NodeSpec<'a> {
     pub lock: &'a Path,
     /// It outlives its run, and is the one that an earlier run kept where there is one.
     pub keep: bool,
+    /// The port of loopback at which its API server is published, 0 for one that Docker chooses; a worker has none.
+    pub api_port: Option<u16>,
 }
 
 /// A node that runs.
@@ -49,6 +51,8 @@ pub struct Node {
     pub name: String,
     /// On Docker's own network.
     pub address: IpAddr,
+    /// Docker's host on that network.
+    pub gateway: String,
 }
 
 /// The container's request. docs/kind.md compares it with kind's own command line.
@@ -68,8 +72,10 @@ pub fn request(spec: &NodeSpec) -> ContainerRequest<GenericImage> {
             ReuseDirective::Never
         }
     };
-    GenericImage::new(repository, tag)
-        .with_exposed_port(API_PORT.tcp())
+    let api_port = spec.api_port;
+    let image = GenericImage::new(repository, tag);
+    let image = if api_port.is_some() { image.with_exposed_port(API_PORT.tcp()) } else { image };
+    image
         .with_container_name(spec.name)
         .with_hostname(spec.name)
         .with_labels(labels)
@@ -80,19 +86,21 @@ pub fn request(spec: &NodeSpec) -> ContainerRequest<GenericImage> {
         .with_security_opt("apparmor=unconfined")
         .with_env_var("KUBECONFIG", "/etc/kubernetes/admin.conf")
         .with_startup_timeout(START)
-        .with_host_config_modifier(on_host)
+        .with_host_config_modifier(move |host| on_host(host, api_port))
 }
 
 /// What of it is the host's.
-fn on_host(host: &mut HostConfig) {
+fn on_host(host: &mut HostConfig, api_port: Option<u16>) {
     host.tmpfs = Some(["/tmp", "/run"].map(|path| (path.to_owned(), String::new())).into());
     host.binds = Some(vec!["/lib/modules:/lib/modules:ro".to_owned()]);
     // A volume without a name: what pods write lies on the host's disk and not in layers, and goes with the container.
     host.mounts =
         Some(vec![Mount { target: Some("/var".to_owned()), typ: Some(MountType::VOLUME), ..Mount::default() }]);
-    let on_loopback = PortBinding { host_ip: Some("127.0.0.1".to_owned()), host_port: Some(String::new()) };
     host.publish_all_ports = Some(false);
-    host.port_bindings = Some([(format!("{API_PORT}/tcp"), Some(vec![on_loopback]))].into());
+    host.port_bindings = api_port.map(|port| {
+        let on_loopback = PortBinding { host_ip: Some("127.0.0.1".to_owned()), host_port: Some(port.to_string()) };
+        [(format!("{API_PORT}/tcp"), Some(vec![on_loopback]))].into()
+    });
     // systemd is to be the first process, and comes back with the host but not on its own.
     host.init = Some(false);
     host.restart_policy =
@@ -104,8 +112,8 @@ impl Node {
     pub async fn start(docker: &Docker, spec: &NodeSpec<'_>) -> Result<Self, KindError> {
         let failed = |error: TestcontainersError| KindError::container(Step::Container, &error);
         let container = request(spec).start().await.map_err(failed)?;
-        let address = address(docker, container.id()).await?;
-        Ok(Self { container, docker: docker.clone(), name: spec.name.to_owned(), address })
+        let (address, gateway) = addresses(docker, container.id()).await?;
+        Ok(Self { container, docker: docker.clone(), name: spec.name.to_owned(), address, gateway })
     }
 
     /// The port of loopback at which the API server is.
@@ -190,12 +198,14 @@ impl Node {
     }
 }
 
-/// On the network that Docker gave it, whatever that is called.
-async fn address(docker: &Docker, id: &str) -> Result<IpAddr, KindError> {
+/// Its own and the gateway's, on the network that Docker gave it, whatever that is called.
+async fn addresses(docker: &Docker, id: &str) -> Result<(IpAddr, String), KindError> {
     let seen = docker.client.inspect_container(id, None).await;
     let settings = seen.map_err(|error| KindError::docker(Step::Container, &error))?.network_settings;
     let networks = settings.and_then(|settings| settings.networks).unwrap_or_default();
-    let mut addresses = networks.into_values().filter_map(|network| network.ip_address?.parse().ok());
+    let mut addresses = networks
+        .into_values()
+        .filter_map(|network| Some((network.ip_address?.parse().ok()?, network.gateway.unwrap_or_default())));
     addresses.next().ok_or_else(|| KindError::new(Step::Container, "Docker gave it no address"))
 }
 
@@ -218,9 +228,10 @@ mod tests {
             run: "abc",
             lock: Path::new("/l"),
             keep,
+            api_port: Some(0),
         };
         let mut host = HostConfig::default();
-        on_host(&mut host);
+        on_host(&mut host, spec.api_port);
         (request(&spec), host)
     }
 
@@ -231,6 +242,13 @@ mod tests {
         assert_eq!(bindings.keys().collect::<Vec<_>>(), ["6443/tcp"]);
         assert_eq!(bindings["6443/tcp"].as_ref().unwrap()[0].host_ip.as_deref(), Some("127.0.0.1"));
         assert_eq!(host.publish_all_ports, Some(false));
+    }
+
+    #[test]
+    fn a_worker_publishes_nothing() {
+        let mut host = HostConfig::default();
+        on_host(&mut host, None);
+        assert_eq!((host.port_bindings, host.publish_all_ports), (None, Some(false)));
     }
 
     #[test]

@@ -1,12 +1,17 @@
 //! Why a node did not come up, and what to do.
 
+use std::error::Error;
+
+use meshproof_reports::{Evidence, EvidenceKind};
 use testcontainers::{TestcontainersError, bollard::errors::Error as DockerError, core::error::ClientError};
 
 use super::Step;
 use crate::diagnostic::with_causes;
 
-/// So many last lines of a step's log are told.
+/// So many last lines of a step's log are told at once.
 const LINES: usize = 20;
+/// So much of its end goes to the reports, in bytes.
+const MOST: usize = 64 << 10;
 
 /// Which step failed, with the end of its log.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +36,20 @@ impl KindError {
 
     /// What Docker said, in words that name the way out.
     pub fn docker(step: Step, error: &DockerError) -> Self {
-        Self::new(step, in_words(&with_causes(error)))
+        Self::new(step, in_words(error))
+    }
+
+    /// What the step's programs wrote, for the reports.
+    pub fn evidence(&self) -> Option<Evidence> {
+        let start = self.log.ceil_char_boundary(self.log.len().saturating_sub(MOST));
+        let title = format!("failed to {}: {}", self.step, self.reason);
+        let text = self.log[start..].to_owned();
+        (!self.log.trim().is_empty()).then_some(Evidence {
+            title,
+            kind: EvidenceKind::Output,
+            text,
+            truncated: start > 0,
+        })
     }
 
     /// The same of what testcontainers made of it. A pull that fails is told as the image's trouble, whatever the step.
@@ -44,34 +62,58 @@ impl KindError {
                     with_causes(err)
                 ),
             ),
-            error => Self::new(step, in_words(&with_causes(error))),
+            error => Self::new(step, in_words(error)),
         }
     }
 }
 
-fn in_words(said: &str) -> String {
-    let has = |part: &str| said.to_lowercase().contains(part);
-    let way = match () {
-        () if has("permission denied") => {
-            "this user has no right to Docker's socket: join the group `docker`, or set DOCKER_HOST to a Docker of your own"
-        }
-        () if has("no such file")
-            || has("connection refused")
-            || has("socket not found")
-            || has("error trying to connect") =>
+/// How bollard begins what Docker answered with. testcontainers keeps the words of an error, but not the error.
+const ANSWERED: &str = "Docker responded with status code";
+
+fn in_words(error: &(dyn Error + 'static)) -> String {
+    let said = with_causes(error);
+    let way = if said.contains(ANSWERED) { of_answer(&said) } else { of_silence(&said) };
+    match way {
+        Some(way) => format!("{way} ({said})"),
+        None => said,
+    }
+}
+
+/// The way out where Docker cannot be spoken to.
+fn of_silence(said: &str) -> Option<&'static str> {
+    let said = said.to_lowercase();
+    let has = |part: &str| said.contains(part);
+    match () {
+        () if has("permission denied") => Some(
+            "this user has no right to Docker's socket: join the group `docker`, or set DOCKER_HOST to a Docker of your own",
+        ),
+        () if ["no such file", "connection refused", "socket not found", "error trying to connect"]
+            .into_iter()
+            .any(has) =>
         {
-            "no Docker answers: start it, or set DOCKER_HOST to where it is"
+            Some("no Docker answers: start it, or set DOCKER_HOST to where it is")
         }
+        () => None,
+    }
+}
+
+/// The way out where Docker refuses.
+fn of_answer(said: &str) -> Option<&'static str> {
+    let said = said.to_lowercase();
+    let has = |part: &str| said.contains(part);
+    match () {
         () if has("port is already allocated") || has("address already in use") => {
-            "the port is taken by another program: end that, or let Docker choose another"
+            Some("the port is taken by another program: end that, or leave --api-port out so that Docker chooses one")
         }
-        () if has("cgroup") => {
-            "Docker cannot give the node its control groups: it needs Docker 20.10 or later, which is not rootless or has cgroup v2 with delegation"
+        () if has("cgroup") => Some(
+            "Docker cannot give the node its control groups: it needs Docker 20.10 or later, which is not rootless or has cgroup v2 with delegation",
+        ),
+        () if has("no space left") => Some("Docker's disk is full: `docker system prune` makes room"),
+        () if has("cannot allocate memory") => {
+            Some("Docker's host is out of memory: give it more, or make fewer nodes")
         }
-        () if has("no space left") => "Docker's disk is full: `docker system prune` makes room",
-        () => return said.to_owned(),
-    };
-    format!("{way} ({said})")
+        () => None,
+    }
 }
 
 fn told(log: &str) -> String {
@@ -86,15 +128,29 @@ mod tests {
 
     use super::*;
 
+    fn answer(message: &str) -> DockerError {
+        DockerError::DockerResponseServerError { status_code: 500, message: message.to_owned() }
+    }
+
     #[rstest]
-    #[case("connect: Permission denied (os error 13)", "join the group `docker`")]
-    #[case("client error (Connect): No such file or directory (os error 2)", "no Docker answers")]
-    #[case("Bind for 127.0.0.1:6443 failed: port is already allocated", "the port is taken")]
-    #[case("failed to create shim: cgroup: cannot enter", "control groups")]
-    #[case("something else", "something else")]
-    fn each_trouble_has_its_way_out(#[case] said: &str, #[case] told: &str) {
-        assert!(in_words(said).contains(told), "{}", in_words(said));
-        assert!(in_words(said).contains(said));
+    #[case(answer("Bind for 127.0.0.1:6443 failed: port is already allocated"), "the port is taken")]
+    #[case(answer("failed to create shim: cgroup: cannot enter: no such file or directory"), "control groups")]
+    #[case(answer("exec: \"x\": no such file or directory"), "x")]
+    #[case(std::io::Error::from_raw_os_error(13).into(), "join the group `docker`")]
+    #[case(std::io::Error::from_raw_os_error(2).into(), "no Docker answers")]
+    fn each_trouble_has_its_way_out(#[case] error: DockerError, #[case] told: &str) {
+        let (said, words) = (with_causes(&error), in_words(&error));
+        assert!(words.contains(told) && words.contains(&said), "{words}");
+        assert_eq!(words.contains("no Docker answers"), told == "no Docker answers", "{words}");
+    }
+
+    #[test]
+    fn the_reports_have_more_of_the_log_than_is_told() {
+        let log = (1..=30).map(|n| format!("line {n}")).collect::<Vec<_>>().join("\n");
+        let evidence = KindError::new(Step::Init, "kubeadm ended with 1").with_log(log.clone()).evidence().unwrap();
+        assert_eq!((evidence.text, evidence.truncated), (log, false));
+        assert_eq!(evidence.title, "failed to initialize the control plane: kubeadm ended with 1");
+        assert_eq!(KindError::new(Step::Docker, "x").evidence(), None);
     }
 
     #[test]

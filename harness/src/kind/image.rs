@@ -24,14 +24,14 @@ pub struct NodeImage {
     pub image: String,
 }
 
-/// The user's images, before kind's.
+/// The user's images, before kind's; of two for a version, the last.
 #[derive(Debug, Clone, Default)]
 pub struct NodeImages(pub Vec<NodeImage>);
 
 impl NodeImages {
     /// The image of a node of that version, `None` if none is known.
     pub fn of(&self, wish: KubernetesWish) -> Option<String> {
-        let named = self.0.iter().find(|named| named.wish.agrees(wish)).map(|named| named.image.clone());
+        let named = self.0.iter().rfind(|named| named.wish.agrees(wish)).map(|named| named.image.clone());
         named.or_else(|| {
             let (version, digest) =
                 KNOWN.iter().find(|(version, _)| wish.accepts(&version.parse().expect("a version")))?;

@@ -13,6 +13,8 @@ pub enum Step {
     Container,
     /// Its systemd has started everything.
     Boot,
+    /// Its containerd knows how the run's registries are spoken to.
+    Registries,
     /// The images that were named are given to it.
     Load,
     /// The control plane is made.
@@ -34,6 +36,7 @@ impl fmt::Display for Step {
             Self::Image => "find the node's image",
             Self::Container => "start the node's container",
             Self::Boot => "boot the node",
+            Self::Registries => "give the nodes the way to registries",
             Self::Load => "load images into the node",
             Self::Init => "initialize the control plane",
             Self::Network => "install the pods' network",

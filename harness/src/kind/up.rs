@@ -13,16 +13,20 @@ use kube::{
 };
 
 use super::{
-    Docker, KindError, KindOptions, MEMORY, Step,
+    Docker, KindError, KindOptions, NodeRegistries, Step,
     balance::Balancer,
     container::{Node, NodeSpec},
-    kubeadm::{NodeFacts, POD_SUBNET, config},
+    forward::Forwards,
+    kubeadm::{API_PORT, NodeFacts, POD_SUBNET, config},
     load,
+    tunnel::Tunnel,
 };
-use crate::cluster::write_private;
+use crate::cluster::{Reach, write_private};
 
 /// A boot, and the nodes' becoming ready, may take so long on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(4);
+/// A node to which this machine has a route answers within this time.
+const ROUTE: Duration = Duration::from_secs(3);
 /// How often a node is asked whether it has a systemd that can be asked: nothing tells of it before.
 const ASK: Duration = Duration::from_millis(200);
 /// Written last: a node that has it was brought up to its end.
@@ -41,6 +45,7 @@ pub struct Making<'a> {
     pub run: &'a str,
     /// A file that the run's process has locked.
     pub lock: &'a Path,
+    pub registries: &'a NodeRegistries,
     /// Receives the kubeconfig.
     pub directory: &'a Path,
     /// Is told each step as it begins.
@@ -53,25 +58,32 @@ pub struct KindCluster {
     nodes: Vec<Node>,
     keep: bool,
     balancer: Option<Balancer>,
+    /// What its nodes were told, and what that leads through.
+    registries: NodeRegistries,
+    forwards: Forwards,
+    /// To the services' address, where there is no route.
+    tunnel: Option<Tunnel>,
     pub kubeconfig: PathBuf,
 }
 
 /// Brings up a cluster.
 pub async fn up(making: &Making<'_>) -> Result<KindCluster, KindError> {
     let Making { docker, options, .. } = making;
-    if docker.memory > 0 && docker.memory < MEMORY {
+    if docker.memory > 0 && docker.memory < options.memory() {
         let reason = format!(
-            "Docker's host has {} MiB of memory, and a node needs {}: give Docker more",
+            "Docker's host has {} MiB of memory, and {} nodes need {}: give Docker more, or take fewer --workers",
             docker.memory >> 20,
-            MEMORY >> 20
+            1 + u16::from(options.workers),
+            options.memory() >> 20
         );
         return Err(KindError::new(Step::Docker, reason));
     }
     load::check(&options.load)?;
-    let mut nodes = Vec::new();
-    match making.bring(&mut nodes).await {
-        Ok((kubeconfig, balancer)) => {
-            Ok(KindCluster { nodes, keep: options.keep, balancer: Some(balancer), kubeconfig })
+    let (mut nodes, mut forwards) = (Vec::new(), Forwards::default());
+    match making.bring(&mut nodes, &mut forwards).await {
+        Ok(Brought { kubeconfig, balancer, tunnel }) => {
+            let (balancer, registries) = (Some(balancer), making.registries.clone());
+            Ok(KindCluster { nodes, keep: options.keep, balancer, registries, forwards, tunnel, kubeconfig })
         }
         Err(error) => {
             for node in nodes {
@@ -83,9 +95,16 @@ pub async fn up(making: &Making<'_>) -> Result<KindCluster, KindError> {
     }
 }
 
+/// What there is beside the nodes once they are ready.
+struct Brought {
+    kubeconfig: PathBuf,
+    balancer: Balancer,
+    tunnel: Option<Tunnel>,
+}
+
 impl Making<'_> {
     /// Puts each node there as soon as it runs.
-    async fn bring(&self, nodes: &mut Vec<Node>) -> Result<(PathBuf, Balancer), KindError> {
+    async fn bring(&self, nodes: &mut Vec<Node>, forwards: &mut Forwards) -> Result<Brought, KindError> {
         let Self { options, name, .. } = self;
         let step = |step: Step| (self.tell)(format!("{name}: to {step}"));
         let workers = (1..=options.workers).map(|n| format!("worker-{n}"));
@@ -93,12 +112,17 @@ impl Making<'_> {
             step(Step::Container);
             let name = format!("{name}-{role}");
             let (image, run, lock) = (self.image, self.run, self.lock);
-            let spec = NodeSpec { image, name: &name, role: &role, run, lock, keep: options.keep };
+            let api_port = nodes.is_empty().then(|| options.api_port.unwrap_or_default());
+            let spec = NodeSpec { image, name: &name, role: &role, run, lock, keep: options.keep, api_port };
             nodes.push(fresh(self.docker, &spec).await?);
         }
         step(Step::Boot);
         for node in nodes.iter() {
             boot(node).await?;
+        }
+        step(Step::Registries);
+        for node in nodes.iter() {
+            self.registries.give(node, forwards).await?;
         }
         let control = &nodes[0];
         if !is_up(control).await? {
@@ -115,8 +139,19 @@ impl Making<'_> {
         let client = client(&kubeconfig).await?;
         ready(&client, nodes).await?;
         control.write(Step::Ready, MARK, "").await?;
+        let tunnel = match has_route(control).await {
+            true => None,
+            false => {
+                (self.tell)(format!(
+                    "{name}: no route leads to {}, so services are reached through the API server",
+                    control.address
+                ));
+                let started = Tunnel::start(client.clone(), control.address).await;
+                Some(started.map_err(|error| KindError::new(Step::Ready, error.to_string()))?)
+            }
+        };
         let balancer = Balancer::start(client, control.address);
-        Ok((kubeconfig, balancer))
+        Ok(Brought { kubeconfig, balancer, tunnel })
     }
 }
 
@@ -131,6 +166,12 @@ async fn fresh(docker: &Docker, spec: &NodeSpec<'_>) -> Result<Node, KindError> 
         return Node::start(docker, spec).await;
     }
     Ok(node)
+}
+
+/// Whether this machine reaches the node at its own address.
+async fn has_route(node: &Node) -> bool {
+    let connected = tokio::time::timeout(ROUTE, tokio::net::TcpStream::connect((node.address, API_PORT))).await;
+    connected.is_ok_and(|connected| connected.is_ok())
 }
 
 async fn is_up(node: &Node) -> Result<bool, KindError> {
@@ -262,6 +303,25 @@ async fn ready(client: &Client, nodes: &[Node]) -> Result<(), KindError> {
 }
 
 impl KindCluster {
+    /// How its services' addresses are reached from here.
+    pub fn reach(&self) -> Reach {
+        match &self.tunnel {
+            Some(tunnel) => Reach::Tunnel { url: tunnel.url.clone(), node: self.nodes[0].address },
+            None => Reach::Directly,
+        }
+    }
+
+    /// Lets its nodes know of other registries than before.
+    pub async fn speak_to(&mut self, registries: &NodeRegistries) -> Result<(), KindError> {
+        if self.registries != *registries {
+            for node in &self.nodes {
+                registries.give(node, &mut self.forwards).await?;
+            }
+            self.registries = registries.clone();
+        }
+        Ok(())
+    }
+
     /// Removes its nodes, unless they are to be kept; gives the names of those.
     pub async fn down(mut self) -> Result<Vec<String>, KindError> {
         self.balancer.take();

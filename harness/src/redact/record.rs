@@ -1,6 +1,6 @@
 //! Records and reports without secrets: every text in them that is not the suite's own name for something.
 
-use meshproof_reports::{CaseRecord, Diagnosis, Report};
+use meshproof_reports::{CaseRecord, Diagnosis, Evidence, Report};
 use serde_json::Value;
 
 use super::Redactor;
@@ -25,6 +25,7 @@ impl Redactor {
     pub fn report(&self, report: &mut Report) {
         report.cases.iter_mut().for_each(|case| self.case(case));
         report.problems.iter_mut().chain(&mut report.leftovers).for_each(|text| self.replace(text));
+        report.evidence.iter_mut().for_each(|evidence| self.evidence(evidence));
         report.suite.variables.values_mut().for_each(|value| self.json(value));
         for cell in &mut report.cells {
             cell.not_run.iter_mut().for_each(|text| self.replace(text));
@@ -56,9 +57,11 @@ impl Redactor {
     fn diagnosis(&self, diagnosis: &mut Diagnosis) {
         self.replace(&mut diagnosis.finding);
         diagnosis.commands.iter_mut().chain(&mut diagnosis.not_collected).for_each(|text| self.replace(text));
-        for evidence in &mut diagnosis.evidence {
-            self.replace(&mut evidence.title);
-            self.replace(&mut evidence.text);
-        }
+        diagnosis.evidence.iter_mut().for_each(|evidence| self.evidence(evidence));
+    }
+
+    pub fn evidence(&self, evidence: &mut Evidence) {
+        self.replace(&mut evidence.title);
+        self.replace(&mut evidence.text);
     }
 }

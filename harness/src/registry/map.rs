@@ -31,6 +31,11 @@ impl RegistryMap {
         self.0.is_empty()
     }
 
+    /// What references are moved to.
+    pub fn targets(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(_, to)| to.as_str())
+    }
+
     /// The reference, or a part of one that begins with the registry, as it is after the rules.
     pub fn apply(&self, reference: &str) -> String {
         self.moved(reference).unwrap_or_else(|| reference.to_owned())

@@ -11,14 +11,15 @@ const beside = (more) => {
     more.marks && more.marks.some((parts) => parts.some((part) => part.differs)) && h("p", { class: "muted small" }, "Marked: what the other side does not have."));
 };
 
+const evidence = (each) =>
+  h("details", null, h("summary", null, h("strong", null, each.title), h("span", { class: "muted" }, ` · ${each.kind}${each.truncated ? ", in part" : ""}`)), h("pre", { tabindex: "0" }, each.text));
+
 const finding = (one, more) => {
   const found = more.diagnosis;
   if (!found) return "";
-  const evidence = found.evidence.map((each) =>
-    h("details", null, h("summary", null, h("strong", null, each.title), h("span", { class: "muted" }, ` · ${each.kind}${each.truncated ? ", in part" : ""}`)), h("pre", { tabindex: "0" }, each.text)));
   const lacking = found.notCollected.length > 0 && h("details", null, h("summary", null, `Could not be collected (${found.notCollected.length})`), h("ul", { class: "notes" }, found.notCollected.map((each) => h("li", null, each))));
   return h("section", { class: "card finding" }, h("h2", null, "Most likely cause"), h("p", null, prose(found.finding)),
-    evidence.length > 0 && h("details", null, h("summary", null, `Evidence (${evidence.length})`), evidence), lacking);
+    found.evidence.length > 0 && h("details", null, h("summary", null, `Evidence (${found.evidence.length})`), found.evidence.map(evidence)), lacking);
 };
 
 const commands = (more) =>

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde::Serialize;
 
 use crate::{
-    diagnosis::{Diagnosis, commands},
+    diagnosis::{Diagnosis, Evidence, commands},
     difference::{Part, difference},
     exit::{Outcome, beyond_cases, exit_code},
     facts::coverage,
@@ -29,6 +29,7 @@ pub(super) struct Data<'a> {
     cells: &'a [CellRecord],
     summary: Summary,
     problems: Vec<String>,
+    evidence: &'a [Evidence],
     coverage: Vec<Covered<'a>>,
     per_chunk: usize,
     cases: Vec<Line<'a>>,
@@ -131,6 +132,7 @@ pub(super) fn data(report: &Report) -> Data<'_> {
         cells: &report.cells,
         summary: Summary::of(&report.cases),
         problems: beyond_cases(report).iter().map(|problem| clean(problem).into_owned()).collect(),
+        evidence: &report.evidence,
         coverage: coverage(report).into_iter().map(|one| Covered { heading: one.heading, cases: one.cases }).collect(),
         per_chunk: PER_CHUNK,
         cases: report.cases.iter().map(line).collect(),

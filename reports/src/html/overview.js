@@ -55,7 +55,7 @@ const slowest = () => {
 
 const overview = () => [
   hero(),
-  report.problems.length > 0 && h("section", { class: "card alert" }, h("h2", null, "Beyond the cases"), h("ul", { class: "notes" }, report.problems.map((problem) => h("li", null, problem)))),
+  report.problems.length > 0 && h("section", { class: "card alert" }, h("h2", null, "Beyond the cases"), h("ul", { class: "notes" }, report.problems.map((problem) => h("li", null, problem))), report.evidence.map(evidence)),
   tiles(),
   grid(),
   h("div", { class: "columns" }, lookFirst(), slowest()),

@@ -181,6 +181,7 @@ fn assembled(parts: &[Part], cells: Vec<CellRecord>, cases: Vec<CaseRecord>) -> 
         cases,
         problems: told(|report| &report.problems),
         leftovers: told(|report| &report.leftovers),
+        evidence: parts.iter().flat_map(|part| part.report.evidence.clone()).collect(),
     };
     for cell in &mut report.cells {
         let not_run = |case: &CaseRecord| case.verdict == Some(Verdict::NotRun);

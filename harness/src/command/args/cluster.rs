@@ -82,6 +82,7 @@ impl ClusterKind {
         let help = match flag {
             "--cells" => "a real cluster takes one cell at a time; name several by --contexts",
             "--kubernetes" => "a real cluster has the version that it has; leave it out",
+            "--load" | "--workers" | "--api-port" | "--keep-cluster" => "for a cluster in Docker, add --cluster kind",
             _ => "for a real cluster, add --cluster kubeconfig",
         };
         Some(Diagnostic::error(format!("{flag} means nothing to --cluster {}", named.get_name())).help(help))

@@ -18,6 +18,9 @@ pub struct KindArgs {
     /// So many further nodes in each kind cluster.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub workers: u8,
+    /// Publish the API server of a kind cluster at this port of 127.0.0.1, in place of one that Docker chooses. For one cluster at a time.
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub api_port: Option<u16>,
     /// Leave kind's clusters, without what the run made on them; the next run with this flag uses them again.
     #[arg(long)]
     pub keep_cluster: bool,
@@ -29,6 +32,7 @@ impl KindArgs {
         match () {
             () if !self.load.is_empty() => Some("--load"),
             () if self.workers > 0 => Some("--workers"),
+            () if self.api_port.is_some() => Some("--api-port"),
             () if self.keep_cluster => Some("--keep-cluster"),
             () => None,
         }

@@ -90,7 +90,9 @@ impl RunArgs {
             version: self.cluster.kubernetes,
             load: self.kind.load.clone(),
             workers: self.kind.workers,
-            at_once: self.cells_at_once.map(usize::from),
+            api_port: self.kind.api_port,
+            // One port is for one cluster.
+            at_once: self.kind.api_port.map(|_| 1).or(self.cells_at_once.map(usize::from)),
             keep: self.keep || self.kind.keep_cluster,
         }
     }

@@ -76,6 +76,8 @@ impl Live {
                 }
             }
             RunEvent::Problem(problem) => self.line(problem),
+            // The problem has told the end of it.
+            RunEvent::Explained(_) => {}
             RunEvent::Second => {
                 if self.moving.is_none() && !self.quiet && now >= self.spoke + SILENCE {
                     let sign = self.progress.sign_of_life(now);

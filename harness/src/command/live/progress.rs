@@ -98,7 +98,7 @@ impl Progress {
                 cell.took = u64::try_from(took.as_millis()).ok();
             }
             RunEvent::CellNotRun { cell, .. } => self.of_cells[*cell].over = true,
-            RunEvent::Problem(_) | RunEvent::Second => {}
+            RunEvent::Problem(_) | RunEvent::Explained(_) | RunEvent::Second => {}
         }
     }
 
