@@ -9,11 +9,10 @@ use super::{
     images::{Looked, failed, trouble, with},
     show::{err, out},
 };
+#[cfg(feature = "signatures")]
+use crate::images::asks_for_signatures;
 use crate::{
-    images::{
-        Copied, Kind, Layout, LayoutError, Lock, Pulled, asks_for_signatures, examine, mirror, open, open_there,
-        stored_as,
-    },
+    images::{Copied, Kind, Layout, LayoutError, Lock, Pulled, examine, mirror, open, open_there, stored_as},
     registry::{Blame, Contacts, Registries},
 };
 
@@ -63,11 +62,14 @@ async fn fill(
     let layout = Layout::make(&args.directory)?;
     let mut copied = Copied::default();
     let mut stored = Vec::new();
+    #[cfg(feature = "signatures")]
     let signed = asks_for_signatures(&looked.prepared.plan);
     for Pulled { reference, .. } in &looked.pulled {
         let repository = open(registries, reference)?;
         let manifest = layout.fetch(&repository, &mut copied).await?;
         stored.push(stored_as(reference.clone(), &manifest));
+        // A build without the feature refuses a suite that asks for any.
+        #[cfg(feature = "signatures")]
         if signed {
             stored.extend(layout.fetch_signatures(&repository, &manifest, &mut copied).await?);
         }

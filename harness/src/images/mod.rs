@@ -7,6 +7,7 @@ mod lock;
 mod manifests;
 mod mirror;
 mod names;
+#[cfg(feature = "signatures")]
 mod signed;
 
 pub use examine::{Examined, examine};
@@ -15,4 +16,5 @@ pub use layout::{Copied, Layout, LayoutError, Stored, open, open_there, stored_a
 pub use lock::{Lock, LockError, Locked};
 pub use manifests::{images_in, images_in_text};
 pub use mirror::{Mirror, mirror};
+#[cfg(feature = "signatures")]
 pub use signed::asks_for_signatures;

@@ -210,6 +210,7 @@ impl TestRegistry {
     }
 
     /// Lists what refers to a digest.
+    #[cfg(feature = "signatures")]
     pub fn list_referrers(&self, repository: &str, digest: &str, index: impl Into<Vec<u8>>) {
         self.content().referrers.insert((repository.to_owned(), digest.to_owned()), index.into());
     }
