@@ -25,6 +25,7 @@ pub mod preflight;
 pub mod redact;
 pub mod registry;
 pub mod safety;
+pub mod signature;
 #[cfg(feature = "otel")]
 pub mod telemetry;
 pub mod yaml;

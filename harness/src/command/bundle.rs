@@ -9,8 +9,10 @@ use super::{
     images::{Looked, failed, trouble, with},
     show::{diagnostics, err, out},
 };
+#[cfg(feature = "signatures")]
+use crate::images::asks_for_signatures;
 use crate::{
-    images::{Copied, Layout, LayoutError, Lock, Pulled, Stored, examine, mirror, open, open_there},
+    images::{Copied, Layout, LayoutError, Lock, Pulled, Stored, examine, mirror, open, open_there, stored_as},
     registry::{Blame, Contacts, Registries},
 };
 
@@ -67,14 +69,18 @@ async fn fill(args: &CreateArgs, looked: &Looked<'_>, lock: &Lock, again: &Again
     let layout = Layout::make(&args.directory)?;
     let mut copied = Copied::default();
     let mut stored = Vec::new();
+    #[cfg(feature = "signatures")]
+    let signed = asks_for_signatures(&looked.prepared.plan);
     for Pulled { reference, .. } in &looked.pulled {
-        let manifest = layout.fetch(&open(registries, reference)?, &mut copied).await?;
-        stored.extend(registries.settings().map.origins(reference).into_iter().map(|name| Stored {
-            reference: name,
-            digest: manifest.digest.to_string(),
-            media_type: manifest.media_type.clone().unwrap_or_default(),
-            size: manifest.bytes.len() as u64,
-        }));
+        let repository = open(registries, reference)?;
+        let manifest = layout.fetch(&repository, &mut copied).await?;
+        stored.extend(as_named(registries, &stored_as(reference.clone(), &manifest)));
+        // A build without the feature refuses a suite that asks for any.
+        #[cfg(feature = "signatures")]
+        if signed {
+            let signatures = layout.fetch_signatures(&repository, &manifest, &mut copied).await?;
+            stored.extend(signatures.iter().flat_map(|signature| as_named(registries, signature)));
+        }
     }
     layout.index(&stored, &again.words)?;
     let failed = |action, path: &Path, error| LayoutError::Disk { action, path: path.to_owned(), error };
@@ -85,6 +91,12 @@ async fn fill(args: &CreateArgs, looked: &Looked<'_>, lock: &Lock, again: &Again
         copy(root, &args.directory.join(SUITE)).map_err(|error| failed("copy", root, error))?;
     }
     Ok(copied)
+}
+
+/// The same under each name that the suite has for it, whatever rules moved it.
+fn as_named(registries: &Registries, stored: &Stored) -> Vec<Stored> {
+    let names = registries.settings().map.origins(&stored.reference);
+    names.into_iter().map(|reference| Stored { reference, ..stored.clone() }).collect()
 }
 
 /// Writes what a file gave, or removes what an earlier bundle there had.

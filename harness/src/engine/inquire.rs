@@ -6,6 +6,7 @@ use super::{context::Context, converge::Converged};
 use crate::{
     expectation::{Mismatch, StoredVerdict, Wanted, judge_stored, look_at_stored},
     images::Lock,
+    signature::Prover,
 };
 
 /// So many sentences are told; there may be hundreds.
@@ -25,10 +26,14 @@ pub async fn inquire(context: &Context<'_>, wanted: &Wanted<'_>, within: Duratio
         Ok(lock) => lock,
         Err(error) => return Converged::Unseen(error.to_string()),
     };
+    let prover = match wanted.signature.map(|signature| Prover::new(signature, context.directory)).transpose() {
+        Ok(prover) => prover,
+        Err(error) => return Converged::Unseen(format!("{error}; {}", error.hint())),
+    };
     let registries = &context.cluster.registries;
     let before = registries.contacts().total();
     let sights = tokio::select! {
-        sights = look_at_stored(registries, &items, wanted, context.deadline, within) => sights,
+        sights = look_at_stored(registries, &items, wanted, prover.as_ref(), context.deadline, within) => sights,
         () = context.cancel.cancelled() => return Converged::Interrupted,
     };
     let after = registries.contacts().total();

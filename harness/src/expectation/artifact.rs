@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::stored::{Kind, Sizes, Wanted};
+use crate::signature::Signature;
 
 /// That artifacts are in registries, and are what they should be. Each is looked at wherever it is named; everything that is wrong is
 /// told at once.
@@ -34,6 +35,8 @@ pub struct ArtifactExpectation {
     pub size: Option<Sizes>,
     /// That its config and every layer is there, each asked for without its content: true if it is not given.
     pub layers: Option<bool>,
+    /// Who signed it.
+    pub signature: Option<Signature>,
     /// That all of it can be pulled: everything is transferred, and its digest verified.
     #[serde(default)]
     pub deep: bool,
@@ -51,6 +54,7 @@ impl ArtifactExpectation {
             media_types: &self.media_types,
             size: self.size.as_ref(),
             layers: self.layers.unwrap_or(true),
+            signature: self.signature.as_ref(),
             deep: self.deep,
             kind: Kind::Artifact { artifact_type: self.artifact_type.as_deref(), files: &self.files },
         }

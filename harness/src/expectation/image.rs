@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::stored::{Kind, Period, Sizes, Wanted};
+use crate::signature::Signature;
 
 /// That images are in registries, and are what they should be. Each is looked at wherever it is named; everything that is wrong is told at
 /// once.
@@ -42,6 +43,8 @@ pub struct Image {
     pub entrypoint: Option<Vec<String>>,
     /// That its config and every layer is there, each asked for without its content: true if it is not given.
     pub layers: Option<bool>,
+    /// Who signed it. Of an index, it is the index that is signed.
+    pub signature: Option<Signature>,
     /// That all of it can be pulled: everything is transferred, and its digest verified.
     #[serde(default)]
     pub deep: bool,
@@ -59,6 +62,7 @@ impl Image {
             media_types: &self.media_types,
             size: self.size.as_ref(),
             layers: self.layers.unwrap_or(true),
+            signature: self.signature.as_ref(),
             deep: self.deep,
             kind: Kind::Image {
                 platforms: &self.platforms,

@@ -37,12 +37,13 @@ pub async fn examine(registries: &Registries, pulled: &[Pulled], deep: bool) -> 
         media_types: &[],
         size: None,
         layers: true,
+        signature: None,
         deep,
         kind: WantedKind::Any,
     };
     let deadline = Instant::now() + EXAMINATION;
     let mut examined = Examined::default();
-    for sight in look_at_stored(registries, &items, &wanted, deadline, EXAMINATION).await {
+    for sight in look_at_stored(registries, &items, &wanted, None, deadline, EXAMINATION).await {
         match sight.seen {
             Seen::Lacking(flaw) => examined.flaws.push(flaw),
             Seen::Trouble(trouble) => examined.troubles.push(trouble),

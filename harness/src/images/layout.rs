@@ -120,7 +120,18 @@ impl Layout {
     /// Copies what a reference names into the layout, with everything that it names in turn.
     pub async fn fetch(&self, repository: &Repository, copied: &mut Copied) -> Result<Manifest, LayoutError> {
         let top = repository.manifest().await?;
-        for (manifest, _) in self.tree(repository, &top, true).await? {
+        self.keep(repository, &top, copied).await?;
+        Ok(top)
+    }
+
+    /// Copies what a manifest that was fetched names in turn, and the manifest.
+    pub(super) async fn keep(
+        &self,
+        repository: &Repository,
+        top: &Manifest,
+        copied: &mut Copied,
+    ) -> Result<(), LayoutError> {
+        for (manifest, _) in self.tree(repository, top, true).await? {
             let (_, blobs) = named(repository, &manifest)?;
             for blob in blobs {
                 copied.blobs += 1;
@@ -136,7 +147,7 @@ impl Layout {
             }
             self.put(&manifest)?;
         }
-        Ok(top)
+        Ok(())
     }
 
     /// Pushes what is stored as `stored` to `to`, everything that it names first.
@@ -239,6 +250,16 @@ struct Index {
     manifests: Vec<Descriptor>,
     #[serde(default)]
     annotations: BTreeMap<String, String>,
+}
+
+/// A manifest under the name `reference`.
+pub fn stored_as(reference: String, manifest: &Manifest) -> Stored {
+    Stored {
+        reference,
+        digest: manifest.digest.to_string(),
+        media_type: manifest.media_type.clone().unwrap_or_default(),
+        size: manifest.bytes.len() as u64,
+    }
 }
 
 /// Opens `reference` where the rules move it to.

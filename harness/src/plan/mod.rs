@@ -18,7 +18,7 @@ mod shard;
 mod sources;
 mod steps;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod variables;
 
 pub use build::{Choices, Plan, PlannedCase, plan};

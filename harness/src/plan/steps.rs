@@ -1,6 +1,6 @@
 //! The steps of a case: filled as far as they can be, read, and held against each other.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use crate::{
     action::Action,
@@ -10,7 +10,8 @@ use crate::{
         ActionNode, ActionStep, Case, ExpectationNode, ExpectationOptions, ExpectationStep, Filler, StepError,
         UndoSpec, check_shape, formats::Cel, names_in,
     },
-    yaml::{Node, Value},
+    signature::{self, Prover, SignatureError},
+    yaml::{Entry, Node, Value},
 };
 
 /// A case's steps; expressions over captures are not filled yet.
@@ -134,6 +135,7 @@ fn expectation(written: &Node, filled: &Node, gives: Gives, waits: &dyn Fn(&str)
         ),
         _ => {}
     }
+    found.extend(unbuilt(written));
     if !is_readable(written, filled, ExpectationNode::schema(), waits) {
         return found;
     }
@@ -163,6 +165,7 @@ fn expectation(written: &Node, filled: &Node, gives: Gives, waits: &dyn Fn(&str)
         }
         _ => (&[], None, &[]),
     };
+    found.extend(keyless(filled, &step.expectation));
     for (index, expression) in expressions.iter().enumerate() {
         let node = place.and_then(|node| match &node.value {
             Value::List(items) => items.get(index),
@@ -172,6 +175,27 @@ fn expectation(written: &Node, filled: &Node, gives: Gives, waits: &dyn Fn(&str)
     }
     found.extend(idle_options(filled, &step));
     found
+}
+
+/// A signature in a build that proves none; told whatever its expressions wait for.
+fn unbuilt(node: &Node) -> Option<Diagnostic> {
+    let field = signature_field(node).filter(|_| !signature::IS_BUILT)?;
+    let error = SignatureError::NotBuilt;
+    Some(Diagnostic::error(error.to_string()).at(&field.key.span).help(error.hint()))
+}
+
+/// Keys that are none.
+fn keyless(node: &Node, expectation: &Expectation) -> Option<Diagnostic> {
+    let Subject::Stored(wanted) = expectation.subject() else { return None };
+    let wanted = wanted.signature.filter(|_| signature::IS_BUILT)?;
+    let error = Prover::new(wanted, node.span.source.path.parent().unwrap_or(Path::new("."))).err()?;
+    let keys = signature_field(node).and_then(|field| field.node.get("keys"));
+    Some(Diagnostic::error(error.to_string()).at(&keys.unwrap_or(node).span).help(error.hint()))
+}
+
+fn signature_field(node: &Node) -> Option<&Entry> {
+    let verbs = node.entries().iter().filter(|verb| ["artifact", "image"].contains(&verb.key.value.as_str()));
+    verbs.flat_map(|verb| verb.node.entries()).find(|field| field.key.value == "signature")
 }
 
 /// Options that do nothing beside this verb.

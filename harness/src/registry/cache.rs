@@ -93,14 +93,20 @@ impl Repository {
 
     /// The content of a small blob.
     pub(super) async fn small(&self, blob: &Blob) -> Result<Vec<u8>, RegistryError> {
-        let disk = |error| RegistryError::Disk {
-            reference: self.shown(),
-            action: "read in",
-            path: std::env::temp_dir(),
-            error,
-        };
-        let folder = tempfile::tempdir().map_err(disk)?;
+        let folder = tempfile::tempdir().map_err(|error| self.no_room(error))?;
         let path = self.cached(blob, folder.path()).await?;
-        fs::read(path).map_err(disk)
+        fs::read(path).map_err(|error| self.no_room(error))
+    }
+
+    /// The content of a small blob as the registry has it now.
+    pub(super) async fn fresh(&self, blob: &Blob) -> Result<Vec<u8>, RegistryError> {
+        let folder = tempfile::tempdir().map_err(|error| self.no_room(error))?;
+        let path = folder.path().join("content");
+        self.download(blob, &path).await?;
+        fs::read(path).map_err(|error| self.no_room(error))
+    }
+
+    fn no_room(&self, error: io::Error) -> RegistryError {
+        RegistryError::Disk { reference: self.shown(), action: "read in", path: std::env::temp_dir(), error }
     }
 }

@@ -41,6 +41,11 @@ impl Digest {
         }
     }
 
+    /// The tag for what belongs to it, as far as tags can have it: they have no colon.
+    pub fn as_tag(&self) -> String {
+        self.to_string().replace(':', "-")
+    }
+
     /// Hashes by the same algorithm.
     pub fn hasher(&self) -> Hasher {
         Hasher::new(self.algorithm)

@@ -85,6 +85,11 @@ impl RegistryError {
         }
     }
 
+    /// Whether the registry says that there is no such manifest.
+    pub fn is_absence(&self) -> bool {
+        matches!(self, Self::ManifestUnknown { .. } | Self::RepositoryUnknown { .. })
+    }
+
     /// A way out, where there is one to name.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {

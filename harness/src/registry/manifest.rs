@@ -18,8 +18,8 @@ use super::{
 /// Registries accept no larger manifests, and ORAS reads none.
 const LARGEST_MANIFEST: usize = 4 * 1024 * 1024;
 
-/// A config is held in memory; none that a tool writes is nearly as large.
-const LARGEST_CONFIG: u64 = 8 * 1024 * 1024;
+/// A config, or what a signature is made over, is held in memory; none that a tool writes is nearly as large.
+const LARGEST_DOCUMENT: u64 = 8 * 1024 * 1024;
 
 /// A manifest as it was received and verified.
 #[derive(Debug, Clone)]
@@ -49,6 +49,16 @@ pub struct Descriptor {
     pub platform: Option<Platform>,
     #[serde(default)]
     pub annotations: BTreeMap<String, String>,
+}
+
+/// A manifest that refers to another.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Referrer {
+    #[serde(deserialize_with = "digest")]
+    pub digest: Digest,
+    /// What it is.
+    pub artifact_type: Option<String>,
 }
 
 /// Where an image runs: `linux/amd64`, `linux/arm/v7`.
@@ -86,19 +96,48 @@ impl Repository {
     /// The manifest that the reference names, verified against its digest and against what the registry announces.
     pub async fn manifest(&self) -> Result<Manifest, RegistryError> {
         let expected = self.reference.expected.clone();
-        self.manifest_called(&self.reference.manifest(), expected.as_ref()).await
+        self.received(&Ask::manifest(Method::GET, &self.reference.manifest()), expected.as_ref()).await
     }
 
     /// One of an index' manifests.
     pub async fn manifest_of(&self, descriptor: &Descriptor) -> Result<Manifest, RegistryError> {
-        self.manifest_called(&descriptor.digest.to_string(), Some(&descriptor.digest)).await
+        self.manifest_called(&descriptor.digest).await
     }
 
-    async fn manifest_called(&self, name: &str, expected: Option<&Digest>) -> Result<Manifest, RegistryError> {
+    /// The manifest with this digest.
+    pub async fn manifest_called(&self, digest: &Digest) -> Result<Manifest, RegistryError> {
+        self.received(&Ask::manifest(Method::GET, &digest.to_string()), Some(digest)).await
+    }
+
+    /// The index of what refers to `digest` in the same repository: as the registry lists it, else as stands under the tag that clients keep
+    /// where a registry cannot (<https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers>).
+    pub async fn referrers_index(&self, digest: &Digest) -> Result<Option<Manifest>, RegistryError> {
+        let listed = match self.received(&Ask::referrers(digest), None).await {
+            Err(error) if error.is_absence() => self.beside(&digest.as_tag()).manifest().await,
+            listed => listed,
+        };
+        match listed {
+            Err(error) if error.is_absence() => Ok(None),
+            listed => listed.map(Some),
+        }
+    }
+
+    /// What stands in that index.
+    pub async fn referrers(&self, digest: &Digest) -> Result<Vec<Referrer>, RegistryError> {
+        let Some(index) = self.referrers_index(digest).await? else { return Ok(Vec::new()) };
+        let index: Referrers = serde_json::from_slice(&index.bytes).map_err(|error| {
+            let reason = format!("the list of what refers to it cannot be read: {error}");
+            RegistryError::ManifestInvalid { reference: self.shown(), reason }
+        })?;
+        Ok(index.manifests)
+    }
+
+    /// A manifest, or what is as small.
+    async fn received(&self, ask: &Ask, expected: Option<&Digest>) -> Result<Manifest, RegistryError> {
         let reference = self.shown();
         let mut retries = self.retries();
         let (content_type, announced, bytes) = loop {
-            let live = self.ask(&Ask::manifest(Method::GET, name), &mut retries).await?;
+            let live = self.ask(ask, &mut retries).await?;
             let header = |name| live.response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
             let content_type = header("content-type").map(|value| value.split(';').next().unwrap_or(value).to_owned());
             // A digest that cannot be verified is ignored: the content is verified against what was asked for.
@@ -144,11 +183,21 @@ impl Repository {
     /// The config of an image, from the cache where it was seen before: its digest says what it is.
     pub async fn config(&self, descriptor: &Descriptor) -> Result<ImageConfig, RegistryError> {
         let invalid = |reason: String| RegistryError::ManifestInvalid { reference: self.shown(), reason };
-        if descriptor.size > LARGEST_CONFIG {
-            return Err(invalid(format!("its config has {} bytes", descriptor.size)));
-        }
-        let bytes = self.small(&descriptor.blob("its config")).await?;
+        let bytes = self.small(&self.bounded(descriptor, "its config")?).await?;
         serde_json::from_slice(&bytes).map_err(|error| invalid(format!("its config cannot be read: {error}")))
+    }
+
+    /// The content of a small blob, from the registry, whether it was seen before or not; `name` as people call it.
+    pub async fn document(&self, descriptor: &Descriptor, name: &str) -> Result<Vec<u8>, RegistryError> {
+        self.fresh(&self.bounded(descriptor, name)?).await
+    }
+
+    fn bounded(&self, descriptor: &Descriptor, name: &str) -> Result<Blob, RegistryError> {
+        if descriptor.size > LARGEST_DOCUMENT {
+            let reason = format!("{name} has {} bytes", descriptor.size);
+            return Err(RegistryError::ManifestInvalid { reference: self.shown(), reason });
+        }
+        Ok(descriptor.blob(name))
     }
 }
 
@@ -170,6 +219,13 @@ impl Manifest {
             (Some(_), Some(_)) => Err("it has both a config and manifests".to_owned()),
             (None, None) => Err("it has neither a config nor manifests".to_owned()),
         }
+    }
+}
+
+impl Content {
+    /// Whether it names nothing, as a registry's list of what refers to something that nothing refers to.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Index { manifests } if manifests.is_empty())
     }
 }
 
@@ -207,6 +263,11 @@ impl fmt::Display for Platform {
             None => Ok(()),
         }
     }
+}
+
+#[derive(Deserialize)]
+struct Referrers {
+    manifests: Vec<Referrer>,
 }
 
 #[derive(Deserialize)]

@@ -33,7 +33,7 @@ pub use contacts::{Contacts, Traffic};
 pub use digest::{Digest, Hasher};
 pub use errors::{Blame, RegistryError};
 pub use host::Registries;
-pub use manifest::{Content, Descriptor, ImageConfig, Manifest, Platform};
+pub use manifest::{Content, Descriptor, ImageConfig, Manifest, Platform, Referrer};
 pub use map::{CONTAINERS, RegistryMap, normal_image};
 pub use reference::Reference;
 pub use repository::Repository;

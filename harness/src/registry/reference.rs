@@ -75,6 +75,12 @@ impl Reference {
         }
     }
 
+    /// Another tag of the same repository.
+    #[must_use]
+    pub fn beside(&self, tag: &str) -> Self {
+        Self { tag: Some(tag.to_owned()), digest: None, expected: None, ..self.clone() }
+    }
+
     /// The same with the manifest's digest.
     pub fn pinned(&self, digest: &Digest) -> String {
         let tag = self.tag.as_ref().map(|tag| format!(":{tag}")).unwrap_or_default();

@@ -15,7 +15,7 @@ use reqwest::{
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
-    Contacts, Reference, Registries, RegistryError,
+    Contacts, Digest, Reference, Registries, RegistryError,
     answer::{Answer, is_hopeless, reason},
     body::Body,
     credentials::Credential,
@@ -99,6 +99,11 @@ impl Ask {
         }
     }
 
+    /// What refers to a digest, as an index.
+    pub fn referrers(digest: &Digest) -> Self {
+        Self { path: format!("referrers/{digest}"), ..Self::manifest(Method::GET, "") }
+    }
+
     pub fn blob(method: Method, digest: &str, what: &str) -> Self {
         Self {
             method,
@@ -123,6 +128,12 @@ impl Repository {
         deadline: Option<Instant>,
     ) -> Self {
         Self { reference, registries, host, deadline }
+    }
+
+    /// What `tag` names in the same repository.
+    #[must_use]
+    pub fn beside(&self, tag: &str) -> Self {
+        Self { reference: self.reference.beside(tag), ..self.clone() }
     }
 
     /// As people are shown it.

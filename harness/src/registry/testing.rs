@@ -49,6 +49,7 @@ pub(crate) enum Route {
     Token,
     Manifest,
     Blob,
+    Referrers,
     Other,
 }
 
@@ -134,6 +135,8 @@ struct Content {
     blobs: HashMap<(String, String), Vec<u8>>,
     /// By repository and tag or digest.
     manifests: HashMap<(String, String), (String, Vec<u8>)>,
+    /// By repository and digest; what is not among them is answered as by a registry that lists no referrers.
+    referrers: HashMap<(String, String), Vec<u8>>,
     access: Access,
     faults: HashMap<Route, VecDeque<(usize, Fault)>>,
     /// How many more requests each token is good for.
@@ -172,6 +175,12 @@ impl TestRegistry {
         digest
     }
 
+    /// Loses a blob.
+    #[cfg(feature = "signatures")]
+    pub fn remove_blob(&self, repository: &str, digest: &str) {
+        self.content().blobs.remove(&(repository.to_owned(), digest.to_owned()));
+    }
+
     /// Stores a manifest under its tag and its digest, and gives the digest.
     pub fn push_manifest(&self, repository: &str, tag: &str, media_type: &str, body: impl Into<Vec<u8>>) -> String {
         let body = body.into();
@@ -198,6 +207,12 @@ impl TestRegistry {
             "layers": layers,
         });
         self.push_manifest(repository, tag, OCI_IMAGE_MEDIA_TYPE, manifest.to_string())
+    }
+
+    /// Lists what refers to a digest.
+    #[cfg(feature = "signatures")]
+    pub fn list_referrers(&self, repository: &str, digest: &str, index: impl Into<Vec<u8>>) {
+        self.content().referrers.insert((repository.to_owned(), digest.to_owned()), index.into());
     }
 
     pub fn restrict(&self, access: Access) {

@@ -16,6 +16,16 @@ fn every_valid_file_has_its_plan() {
 }
 
 #[test]
+fn a_signature_is_asked_for_only_by_a_build_that_can_prove_it() {
+    if cfg!(feature = "signatures") {
+        hold("fixtures/signatures/valid", "plan", "plan.txt", 0);
+        hold("fixtures/signatures/invalid", "check", "txt", 2);
+    } else {
+        hold("fixtures/signatures/valid", "check", "unbuilt.txt", 2);
+    }
+}
+
+#[test]
 fn what_is_planned_is_also_checked() {
     for path in fixtures("fixtures/valid") {
         let checked = meshproof(&["check", &path]);

@@ -9,6 +9,7 @@ use super::{Item, Kind, Wanted};
 use crate::registry::{
     Blame, Content, Descriptor, ImageConfig, Manifest, Platform, Registries, RegistryError, Repository,
 };
+use crate::signature::Prover;
 
 /// So many references are looked at a time. What one registry is asked at once is bounded besides.
 const AT_ONCE: usize = 64;
@@ -56,11 +57,13 @@ pub enum Seen {
     Trouble(String),
 }
 
-/// Looks at all of `items`, in their order, until `deadline` at most. `span` is how long that is, as the author wrote it.
+/// Looks at all of `items`, in their order, until `deadline` at most. `prover` is there where a signature is wanted. `span` is how long
+/// the deadline is, as the author wrote it.
 pub async fn look(
     registries: &Registries,
     items: &[Item],
     wanted: &Wanted<'_>,
+    prover: Option<&Prover>,
     deadline: Instant,
     span: Duration,
 ) -> Vec<Sight> {
@@ -70,7 +73,9 @@ pub async fn look(
         .enumerate()
         .flat_map(|(item, one)| one.references.iter().map(move |reference| (item, reference)))
         .map(|(item, reference)| async move {
-            let seen = match tokio::time::timeout_at(deadline, one(registries, reference, wanted, deadline)).await {
+            let seen = match tokio::time::timeout_at(deadline, one(registries, reference, wanted, prover, deadline))
+                .await
+            {
                 Ok(Ok(found)) => Seen::Found(found),
                 Ok(Err(error)) if error.blame() == Blame::Product => Seen::Lacking(error.told()),
                 Ok(Err(error)) => Seen::Trouble(error.told()),
@@ -89,6 +94,7 @@ async fn one(
     registries: &Registries,
     reference: &str,
     wanted: &Wanted<'_>,
+    prover: Option<&Prover>,
     deadline: Instant,
 ) -> Result<Found, RegistryError> {
     let repository = registries.open(registries.reference(reference)?, Some(deadline))?;
@@ -123,6 +129,9 @@ async fn one(
             }
         }
         Content::Image { .. } => part(&repository, &manifest, None, wanted, &mut found, &mut asked).await?,
+    }
+    if let Some(prover) = prover {
+        found.flaws.extend(prover.prove(&repository, &manifest.digest).await?);
     }
     Ok(found)
 }

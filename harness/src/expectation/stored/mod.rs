@@ -16,6 +16,7 @@ use crate::{
     images::images_in_text,
     language::formats::Quantity,
     registry::{host_of, is_loopback},
+    signature::Signature,
 };
 
 /// All that is wanted of what is in registries.
@@ -31,6 +32,7 @@ pub struct Wanted<'a> {
     pub media_types: &'a [String],
     pub size: Option<&'a Sizes>,
     pub layers: bool,
+    pub signature: Option<&'a Signature>,
     pub deep: bool,
     pub kind: Kind<'a>,
 }
@@ -133,7 +135,8 @@ impl Wanted<'_> {
             [one] => format!(" in {one}"),
             several => format!(" in {} registries", several.len()),
         };
-        format!("{noun} {}{place}", super::enumerate(&names))
+        let signed = if self.signature.is_some() { ", signed" } else { "" };
+        format!("{noun} {}{place}{signed}", super::enumerate(&names))
     }
 
     /// A command by which a person sees one of them.

@@ -56,6 +56,10 @@ pub(super) async fn serve(State(shared): State<Arc<Shared>>, request: Request) -
             Some(body) => deliver(body, "application/octet-stream", fault.as_ref()),
             None => unknown("BLOB_UNKNOWN"),
         },
+        Route::Referrers => match content.referrers.get(&key) {
+            Some(index) => deliver(index, "application/vnd.oci.image.index.v1+json", fault.as_ref()),
+            None => answer(404, &[], "404 page not found"),
+        },
         Route::Token | Route::Other => answer(404, &[], ""),
     }
 }
@@ -69,11 +73,10 @@ fn route(path: &str) -> (Route, String, String) {
     match path {
         "/v2/" => (Route::Root, String::new(), String::new()),
         "/token" => (Route::Token, String::new(), String::new()),
-        _ => split(Route::Manifest, "/manifests/").or_else(|| split(Route::Blob, "/blobs/")).unwrap_or((
-            Route::Other,
-            String::new(),
-            String::new(),
-        )),
+        _ => split(Route::Manifest, "/manifests/")
+            .or_else(|| split(Route::Blob, "/blobs/"))
+            .or_else(|| split(Route::Referrers, "/referrers/"))
+            .unwrap_or((Route::Other, String::new(), String::new())),
     }
 }
 
