@@ -55,6 +55,9 @@ const WAITING: &[(&str, &str)] = &[
     ("CrashLoopBackOff", "crash"),
 ];
 
+/// How kubelet ends what it says while it has not yet heard of a Secret or ConfigMap, which a busy API server is enough for.
+const NOT_YET_SEEN: &str = "cache: timed out waiting for the condition";
+
 /// Every hopeless state among `workloads`.
 pub fn states(workloads: &Workloads) -> Vec<Hopeless> {
     let pods = workloads.pods.iter().filter(|pod| !pod.is_terminating()).flat_map(|pod| of_pod(pod));
@@ -79,6 +82,9 @@ fn of_pod(pod: &Object) -> Vec<Hopeless> {
                 "crash" => last_end(status),
                 _ => waiting["message"].as_str().unwrap_or_default().to_owned(),
             };
+            if message.ends_with(NOT_YET_SEEN) {
+                return None;
+            }
             let name = status["name"].as_str().unwrap_or_default();
             Some(Hopeless { object: format!("{object} container {name}"), state, message, class })
         })
@@ -228,6 +234,14 @@ mod tests {
     #[test]
     fn a_container_that_is_being_made_is_no_concern() {
         assert_eq!(of(waiting("ContainerCreating", "")), []);
+    }
+
+    #[rstest]
+    #[case("failed to sync secret cache: timed out waiting for the condition", 0)]
+    #[case("failed to sync configmap cache: timed out waiting for the condition", 0)]
+    #[case("secret \"nowhere\" not found", 1)]
+    fn what_kubelet_has_not_yet_heard_of_may_come(#[case] message: &str, #[case] states: usize) {
+        assert_eq!(of(waiting("CreateContainerConfigError", message)).len(), states);
     }
 
     #[test]
